@@ -1,0 +1,33 @@
+"""coreason-budget: an LLM application must never spend more than it may."""
+
+from coreason_budget.errors import (
+    BudgetError,
+    BudgetExceededError,
+    ConfigError,
+    IdempotencyConflictError,
+    InvalidAmountError,
+    InvalidIdError,
+    LedgerCorruptError,
+    LedgerUnavailableError,
+    OutcomeUnknownError,
+    ReservationError,
+    ReservationNotSettledError,
+    UnknownModelError,
+)
+
+__all__ = [
+    "BudgetError",
+    "BudgetExceededError",
+    "ConfigError",
+    "IdempotencyConflictError",
+    "InvalidAmountError",
+    "InvalidIdError",
+    "LedgerCorruptError",
+    "LedgerUnavailableError",
+    "OutcomeUnknownError",
+    "ReservationError",
+    "ReservationNotSettledError",
+    "UnknownModelError",
+]
+
+__version__ = "0.1.0"

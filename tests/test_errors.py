@@ -1,0 +1,153 @@
+"""Every error is one tree, carries plain data, and survives a process boundary."""
+
+import copy
+import pickle
+import subprocess
+import sys
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from coreason_budget import errors
+from coreason_budget.errors import (
+    BudgetError,
+    BudgetExceededError,
+    ConfigError,
+    IdempotencyConflictError,
+    InvalidAmountError,
+    InvalidIdError,
+    LedgerCorruptError,
+    LedgerUnavailableError,
+    OutcomeUnknownError,
+    ReservationError,
+    ReservationNotSettledError,
+    UnknownModelError,
+)
+
+EXCEEDED = {
+    "scope": "user/alice",
+    "window": "day",
+    "unit": "usd",
+    "limit": Decimal("10.00"),
+    "spent": Decimal("9.50"),
+    "reserved": Decimal("0.25"),
+    "requested": Decimal("0.000000001"),
+    "resets_at": datetime(2026, 11, 24, tzinfo=UTC),
+    "reason": "busy",
+    "retry_after_s": 1,
+}
+SAMPLES = (
+    (BudgetError("text"), {}),
+    (BudgetExceededError("text", **EXCEEDED), EXCEEDED),
+    (InvalidAmountError("text", field="cost"), {"field": "cost"}),
+    (InvalidAmountError("text"), {"field": None}),
+    (InvalidIdError("text", field="user_id"), {"field": "user_id"}),
+    (UnknownModelError("text", model="gpt-0"), {"model": "gpt-0"}),
+    (IdempotencyConflictError("text", idempotency_key="k"), {"idempotency_key": "k"}),
+    (ReservationError("text", reservation_id="r", reason="lapsed"), {"reservation_id": "r", "reason": "lapsed"}),
+    (
+        ReservationNotSettledError("text", reservation_id="r", reason="not settled"),
+        {"reservation_id": "r", "reason": "not settled"},
+    ),
+    (ConfigError("text", field="port"), {"field": "port"}),
+    (LedgerUnavailableError("text"), {}),
+    (OutcomeUnknownError("text", op_id="op"), {"op_id": "op"}),
+    (LedgerCorruptError("text"), {}),
+)
+_each = pytest.mark.parametrize(("error", "data"), SAMPLES, ids=[type(e).__name__ for e, _ in SAMPLES])
+
+
+def test_every_error_has_a_sample():
+    """No error of the module is left out of the tables below."""
+    defined = {v for n, v in vars(errors).items() if isinstance(v, type) and not n.startswith("_") and v.__module__}
+    ours = {kind for kind in defined if kind.__module__ == errors.__name__}
+    assert ours == {type(error) for error, _ in SAMPLES}
+
+
+@pytest.mark.parametrize(
+    ("kind", "bases"),
+    [
+        (BudgetError, (Exception,)),
+        (BudgetExceededError, (BudgetError,)),
+        (InvalidAmountError, (BudgetError, ValueError)),
+        (InvalidIdError, (BudgetError, ValueError)),
+        (UnknownModelError, (BudgetError, LookupError)),
+        (IdempotencyConflictError, (BudgetError,)),
+        (ReservationError, (BudgetError,)),
+        (ReservationNotSettledError, (ReservationError,)),
+        (ConfigError, (BudgetError, ValueError)),
+        (LedgerUnavailableError, (BudgetError,)),
+        (OutcomeUnknownError, (LedgerUnavailableError,)),
+        (LedgerCorruptError, (BudgetError,)),
+    ],
+)
+def test_the_tree_is_that_of_the_design(kind, bases):
+    """Each error is what the design says it is, and a refusal is neither unavailable nor a bad value."""
+    assert all(issubclass(kind, base) for base in bases)
+    for other in (ValueError, LookupError, LedgerUnavailableError, BudgetExceededError, ReservationError):
+        expected = other is kind or any(issubclass(base, other) for base in bases)
+        assert issubclass(kind, other) is expected, other
+
+
+@_each
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_an_error_pickles_with_all_it_carries(error, data, protocol):
+    """Class, text, arguments and attributes come back, in every protocol."""
+    _check_same(pickle.loads(pickle.dumps(error, protocol)), error, data)
+
+
+@_each
+def test_an_error_copies(error, data):
+    """`copy` and `deepcopy` give the same error."""
+    _check_same(copy.copy(error), error, data)
+    _check_same(copy.deepcopy(error), error, data)
+
+
+@_each
+def test_notes_travel_with_an_error(error, data):
+    """What `add_note` added is not lost on the way."""
+    noted = copy.copy(error)
+    noted.add_note("seen by worker 7")
+    assert pickle.loads(pickle.dumps(noted)).__notes__ == ["seen by worker 7"]
+    assert not hasattr(error, "__notes__")
+
+
+def test_errors_cross_processes():
+    """Another interpreter raises the pickled errors and sends back what it caught: nothing is lost."""
+    there = (
+        "import pickle, sys\n"
+        "caught = []\n"
+        "for error in pickle.load(sys.stdin.buffer):\n"
+        "    try:\n"
+        "        raise error\n"
+        "    except Exception as seen:\n"
+        "        caught.append(seen)\n"
+        "pickle.dump(caught, sys.stdout.buffer)\n"
+    )
+    sent = pickle.dumps([error for error, _ in SAMPLES])
+    done = subprocess.run([sys.executable, "-c", there], input=sent, capture_output=True, check=True)
+    for back, (error, data) in zip(pickle.loads(done.stdout), SAMPLES, strict=True):
+        _check_same(back, error, data)
+
+
+class _TeamError(BudgetExceededError):
+    """A user's own kind, with another constructor."""
+
+    def __init__(self, team: str) -> None:
+        super().__init__(f"{team} is out of money", **EXCEEDED)
+        self.team = team
+
+
+def test_a_users_own_subclass_pickles():
+    """A subclass whose constructor takes something else comes back too."""
+    back = pickle.loads(pickle.dumps(_TeamError("search")))
+    assert (type(back), str(back), back.team) == (_TeamError, "search is out of money", "search")
+    assert back.scope == "user/alice"
+
+
+def _check_same(found, error, data):
+    assert type(found) is type(error)
+    assert str(found) == "text"
+    assert found.args == error.args
+    assert {name: getattr(found, name) for name in data} == data
