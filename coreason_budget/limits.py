@@ -1,0 +1,99 @@
+"""Which limits apply to a call, and so which accounts it asks and books."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from attrs import frozen
+
+from coreason_budget.errors import ConfigError
+from coreason_budget.model import Account, Amounts, Entry, Plan, Scope, Subject
+from coreason_budget.windows import Calendar
+
+_CACHED_SUBJECTS = 4096
+
+Accounts = tuple[tuple[Account, int | None], ...]
+
+
+@frozen
+class Limit:
+    """An amount per window: for every scope of a kind, or for one (``id``) instead.
+
+    ``amount`` is in the unit's own whole units (nanos for usd); None lifts the limit.
+    """
+
+    kind: str
+    id: str | None
+    window: str
+    unit: str
+    amount: int | None
+
+    @property
+    def place(self) -> tuple[str, str | None, str, str]:
+        """What two limits may not both speak about."""
+        return self.kind, self.id, self.window, self.unit
+
+
+class LimitBook:
+    """The limits of a budget, and the accounts they give each call.
+
+    Every scope of a call has its usd day account, with a limit or without, and one in every
+    window and unit that has a limit for it. A limit on a single subject stands instead of its
+    kind's default for the same window and unit.
+
+    Raises:
+        ConfigError: Two limits for the same scope, window and unit.
+    """
+
+    def __init__(self, limits: Iterable[Limit], calendar: Calendar) -> None:
+        self.calendar = calendar
+        self._by_scope: dict[tuple[str, str | None], dict[tuple[str, str], int | None]] = {}
+        for limit in limits:
+            amounts = self._by_scope.setdefault((limit.kind, limit.id), {})
+            if (limit.window, limit.unit) in amounts:
+                raise ConfigError(f"limits: two limits for {limit.kind} {limit.id or ''} {limit.window} {limit.unit}")
+            amounts[limit.window, limit.unit] = limit.amount
+        self._cache: dict[Subject, tuple[int, int, Accounts]] = {}
+
+    def accounts(self, subject: Subject, now_us: int) -> Accounts:
+        """The accounts of a call at a ledger time, each with its limit or None."""
+        now_s = now_us // 1_000_000
+        cached = self._cache.get(subject)
+        if cached is None or not cached[0] <= now_s < cached[1]:
+            cached = self._build(subject, now_s)
+            if len(self._cache) >= _CACHED_SUBJECTS:
+                self._cache.clear()
+            self._cache[subject] = cached
+        return cached[2]
+
+    def plan(self, subject: Subject, amounts: Amounts, *, limited_only: bool = False) -> Plan:
+        """The call as entries, at whatever time the ledger says it is."""
+
+        def entries(now_us: int) -> tuple[Entry, ...]:
+            return tuple(
+                [
+                    Entry(account, amounts.of(account.unit), limit)
+                    for account, limit in self.accounts(subject, now_us)
+                    if limit is not None or not limited_only
+                ]
+            )
+
+        return entries
+
+    def _build(self, subject: Subject, now_s: int) -> tuple[int, int, Accounts]:
+        found: list[tuple[Account, int | None]] = []
+        since_s, until_s = 0, 1 << 62
+        for scope in subject.scopes:
+            for (window, unit), amount in self._limits_of(scope).items():
+                start_s, end_s = self.calendar.instance(window, now_s)
+                since_s = max(since_s, start_s)
+                until_s = min(until_s, end_s or until_s)
+                found.append((Account(scope, window, start_s, end_s, unit), amount))
+        return since_s, until_s, tuple(found)
+
+    def _limits_of(self, scope: Scope) -> dict[tuple[str, str], int | None]:
+        return {
+            ("day", "usd"): None,
+            **self._by_scope.get((scope.kind, None), {}),
+            **(self._by_scope.get((scope.kind, scope.id), {}) if scope.id else {}),
+        }

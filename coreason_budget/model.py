@@ -1,0 +1,346 @@
+"""The values that travel between the layers: frozen, hashable, in whole units.
+
+A *unit amount* is an ``int`` in the account's own unit: nanos for ``usd``, else tokens or
+requests. Public properties turn usd amounts into ``Decimal`` USD.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TypeAlias
+
+from attrs import field, frozen
+
+from coreason_budget.errors import InvalidAmountError, InvalidIdError
+from coreason_budget.money import to_usd
+
+BUILT_IN_KINDS = ("user", "project", "model", "global")
+WINDOWS = ("minute", "hour", "day", "week", "month", "total")
+UNITS = ("usd", "tokens", "requests")
+MAX_TAGS = 8
+MAX_TOKENS = 10**12
+MAX_TTL_S = 24 * 3600
+MAX_RESERVATION_ID_BYTES = 320
+
+_MAX_ID_BYTES = 256
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_KIND = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
+_DAY_S = 24 * 3600
+# An account outlives its window by more than the longest ttl plus the 24 h in which a late
+# ending may still correct it.
+_SHORT_LIFE_S = 49 * 3600
+_LIFE_S = 7 * _DAY_S
+
+
+def check_id(value: object, field: str, max_bytes: int = _MAX_ID_BYTES) -> str:
+    """Give ``value`` back if it is an id: 1 to ``max_bytes`` UTF-8 bytes without control characters.
+
+    Raises:
+        InvalidIdError: It is not. Names ``field``.
+    """
+    if not isinstance(value, str):
+        raise InvalidIdError(f"{field}: must be text, not {type(value).__name__}", field=field)
+    if not value or _CONTROL.search(value):
+        raise InvalidIdError(f"{field}: must be 1 to {max_bytes} bytes of text without control characters", field=field)
+    try:
+        size = len(value) if value.isascii() else len(value.encode())
+    except UnicodeEncodeError:
+        raise InvalidIdError(f"{field}: is not valid Unicode text", field=field) from None
+    if size > max_bytes:
+        raise InvalidIdError(f"{field}: is {size} bytes long; at most {max_bytes} are allowed", field=field)
+    # A str subclass (an enum, say) may print as something else than it compares as.
+    return value if type(value) is str else str.__str__(value)
+
+
+def check_count(value: object, field: str) -> int:
+    """Give ``value`` back if it is a count of tokens from 0 to 10**12.
+
+    Raises:
+        InvalidAmountError: It is not. Names ``field``.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_TOKENS:
+        raise InvalidAmountError(f"{field}: must be a whole number from 0 to 10**12", field=field)
+    return value
+
+
+@frozen
+class Scope:
+    """Whose budget: a kind and an id. ``global`` has no id."""
+
+    kind: str
+    id: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.id}" if self.id else self.kind
+
+    @property
+    def label(self) -> str:
+        """The scope as a person reads it: ``User alice``, ``Global``."""
+        return f"{self.kind.capitalize()} {self.id}" if self.id else self.kind.capitalize()
+
+    @classmethod
+    def parse(cls, text: str) -> Scope:
+        """Read ``kind/id``, split at the first slash; an id may hold further ones."""
+        kind, _, id = text.partition("/")
+        return cls(kind, id)
+
+
+GLOBAL = Scope("global")
+
+
+@frozen
+class Subject:
+    """The scopes one call falls under."""
+
+    user: str | None = None
+    project: str | None = None
+    model: str | None = None
+    tags: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        user_id: str | None = None,
+        project_id: str | None = None,
+        model: str | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> Subject:
+        """Check the ids and put the tags in one order.
+
+        Raises:
+            InvalidIdError: A bad id or tag, more than 8 tags, or a built-in kind as a tag.
+        """
+        user = None if user_id is None else check_id(user_id, "user_id")
+        project = None if project_id is None else check_id(project_id, "project_id")
+        model = None if model is None else check_id(model, "model")
+        return cls(user, project, model, () if tags is None else _check_tags(tags))
+
+    @property
+    def scopes(self) -> tuple[Scope, ...]:
+        """Every scope of the call, narrowest first, the whole last."""
+        named = (("user", self.user), ("project", self.project), ("model", self.model), *self.tags)
+        return (*(Scope(kind, id) for kind, id in named if id is not None), GLOBAL)
+
+
+def _check_tags(tags: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    if not isinstance(tags, Mapping):
+        raise InvalidIdError("tags: must map kinds to ids, as in {'team': 'search'}", field="tags")
+    if len(tags) > MAX_TAGS:
+        raise InvalidIdError(f"tags: {len(tags)} are too many; at most {MAX_TAGS} are allowed", field="tags")
+    return tuple(sorted((check_tag_kind(kind), check_id(id, f"tags.{kind}")) for kind, id in tags.items()))
+
+
+def check_tag_kind(kind: object, field: str = "tags") -> str:
+    """Give a tag's kind back if it is one of the caller's own.
+
+    Raises:
+        InvalidIdError: Not ``[a-z][a-z0-9_]*`` of at most 64 characters, or a built-in kind.
+    """
+    if not isinstance(kind, str) or not _KIND.fullmatch(kind):
+        raise InvalidIdError(f"{field}: a kind must match [a-z][a-z0-9_]*, at most 64 characters", field=field)
+    if kind in BUILT_IN_KINDS:
+        raise InvalidIdError(f"{field}: {kind!r} is a built-in scope and cannot be a tag", field=field)
+    return kind if type(kind) is str else str.__str__(kind)
+
+
+@frozen
+class Account:
+    """One scope, one window instance, one unit. Two accounts are the same if their keys are."""
+
+    scope: Scope = field(eq=False)
+    window: str = field(eq=False)
+    start_s: int = field(eq=False)
+    end_s: int | None = field(eq=False)
+    unit: str = field(eq=False)
+    key: str = field(init=False, repr=False)
+    expires_us: int | None = field(init=False, repr=False, eq=False)
+    """When a ledger may forget the account, in microseconds since the epoch; None for `total`."""
+
+    @expires_us.default
+    def _make_expiry(self) -> int | None:
+        if self.end_s is None:
+            return None
+        life_s = _SHORT_LIFE_S if self.window in ("minute", "hour") else _LIFE_S
+        return (self.end_s + life_s) * 1_000_000
+
+    @key.default
+    def _make_key(self) -> str:
+        # The id comes last and the rest has no bar, so that no two accounts share a key.
+        return f"{self.unit}|{self.window}|{self.start_s}|{self.scope}"
+
+    @classmethod
+    def parse(cls, key: str, end_s: int | None) -> Account:
+        """Read back what ``key`` says; the end is kept beside it."""
+        unit, window, start_s, scope = key.split("|", 3)
+        return cls(Scope.parse(scope), window, int(start_s), end_s, unit)
+
+    @property
+    def resets_at(self) -> datetime | None:
+        """When the window ends, in UTC; None for ``total``."""
+        return None if self.end_s is None else datetime.fromtimestamp(self.end_s, UTC)
+
+
+@frozen
+class Amounts:
+    """What one call costs, in each unit."""
+
+    usd_nanos: int = 0
+    tokens: int = 0
+    requests: int = 1
+
+    def of(self, unit: str) -> int:
+        """The amount in ``unit``."""
+        return self.usd_nanos if unit == "usd" else self.tokens if unit == "tokens" else self.requests
+
+    def at_least_one(self) -> Amounts:
+        """The same, but 1 where it was 0: a budget with nothing left must refuse."""
+        if self.usd_nanos and self.tokens and self.requests:
+            return self
+        return Amounts(self.usd_nanos or 1, self.tokens or 1, self.requests or 1)
+
+
+@frozen
+class Entry:
+    """What one call asks of one account; ``limit`` is None where nothing bounds it."""
+
+    account: Account
+    amount: int
+    limit: int | None
+
+
+Plan: TypeAlias = Callable[[int], tuple[Entry, ...]]
+"""The entries of a call at a ledger time (microseconds since the epoch). Pure."""
+
+
+Standings: TypeAlias = Mapping[str, tuple[int, int]]
+"""Account key -> (used, reserved), in the account's unit. An account that is not there has (0, 0)."""
+
+
+@frozen
+class Balance:
+    """Where one account stands. Amounts are ``Decimal`` USD for usd, else ``int``."""
+
+    account: Account
+    limit_units: int | None
+    used_units: int
+    reserved_units: int
+
+    @property
+    def scope(self) -> str:
+        """Whose account: ``user/alice``, ``global``."""
+        return str(self.account.scope)
+
+    @property
+    def window(self) -> str:
+        """The kind of window."""
+        return self.account.window
+
+    @property
+    def unit(self) -> str:
+        """``usd``, ``tokens`` or ``requests``."""
+        return self.account.unit
+
+    @property
+    def limit(self) -> Decimal | int | None:
+        """What the window allows; None where nothing bounds it."""
+        return None if self.limit_units is None else self.shown(self.limit_units)
+
+    @property
+    def spent(self) -> Decimal | int:
+        """What is booked."""
+        return self.shown(self.used_units - self.reserved_units)
+
+    @property
+    def reserved(self) -> Decimal | int:
+        """What open reservations hold."""
+        return self.shown(self.reserved_units)
+
+    @property
+    def remaining_units(self) -> int | None:
+        """What a new call may still ask for, never below 0; None without a limit."""
+        return None if self.limit_units is None else max(0, self.limit_units - self.used_units)
+
+    @property
+    def remaining(self) -> Decimal | int | None:
+        """`remaining_units`, as USD where the unit is usd."""
+        units = self.remaining_units
+        return None if units is None else self.shown(units)
+
+    @property
+    def resets_at(self) -> datetime | None:
+        """When the window ends, in UTC; None for ``total``."""
+        return self.account.resets_at
+
+    def shown(self, units: int) -> Decimal | int:
+        """An amount of this account as the public API gives it."""
+        return to_usd(units) if self.account.unit == "usd" else units
+
+
+@frozen
+class _Standing:
+    """Entries and how their accounts stand; the balances are made when somebody looks."""
+
+    entries: tuple[Entry, ...]
+    standings: Standings = field(repr=False)
+
+    @property
+    def balances(self) -> tuple[Balance, ...]:
+        """Where each account of the call stands, narrowest scope first."""
+        return tuple([Balance(e.account, e.limit, *self.standings.get(e.account.key, (0, 0))) for e in self.entries])
+
+
+@frozen
+class Verdict(_Standing):
+    """The answer of a check that admits: every limited account of the call, as it stands."""
+
+    @property
+    def binding(self) -> Balance | None:
+        """The usd account with the least left, None if no usd limit applies."""
+        limited = [b for b in self.balances if b.unit == "usd" and b.remaining_units is not None]
+        return min(limited, key=lambda b: b.remaining_units or 0, default=None)
+
+    @property
+    def remaining_usd(self) -> Decimal | None:
+        """What the call may cost at most, None if no usd limit applies."""
+        binding = self.binding
+        return None if binding is None else to_usd(binding.remaining_units or 0)
+
+
+@frozen
+class Hold(_Standing):
+    """An admitted reservation: what `BudgetGuard.reserve` answers."""
+
+    reservation_id: str
+    op_id: str
+    amounts: Amounts
+    lapses_us: int
+    replayed: bool
+
+
+@frozen
+class Receipt(_Standing):
+    """What was booked, and where the accounts (`balances`) stand since.
+
+    Attributes:
+        op_id: The idempotency key of the booking, the caller's or one made for it.
+        status: ``recorded``, ``settled``, ``released`` or ``lapsed``.
+        amounts: What was booked (nothing for a release).
+        replayed: The same call was applied before; this one changed nothing.
+        late: The reservation had lapsed; this corrected what its lapse assumed.
+        reservation_id: The reservation that ended, None for a charge.
+    """
+
+    op_id: str
+    status: str
+    amounts: Amounts
+    replayed: bool = False
+    late: bool = False
+    reservation_id: str | None = None
+
+    @property
+    def cost_usd(self) -> Decimal:
+        """What was booked, in USD."""
+        return to_usd(self.amounts.usd_nanos)
