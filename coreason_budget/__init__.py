@@ -14,10 +14,12 @@ from coreason_budget.errors import (
     ReservationNotSettledError,
     UnknownModelError,
 )
+from coreason_budget.guard import BudgetGuard
 
 __all__ = [
     "BudgetError",
     "BudgetExceededError",
+    "BudgetGuard",
     "ConfigError",
     "IdempotencyConflictError",
     "InvalidAmountError",

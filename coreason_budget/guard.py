@@ -1,0 +1,318 @@
+"""BudgetGuard: the budget of every call, on any ledger. It speaks nanos; prices are the manager's."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import secrets
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from coreason_budget.errors import BudgetExceededError, ConfigError, InvalidAmountError, InvalidIdError
+from coreason_budget.ledger.base import Charge, End, Ledger, Outcome, Refused, Reserve
+from coreason_budget.ledger.record import KEEP_CALLERS_US, KEEP_MADE_US, op_id_of
+from coreason_budget.ledger.rules import refusal
+from coreason_budget.limits import LimitBook
+from coreason_budget.model import (
+    MAX_RESERVATION_ID_BYTES,
+    MAX_TTL_S,
+    Account,
+    Amounts,
+    Balance,
+    Entry,
+    Hold,
+    Receipt,
+    Subject,
+    Verdict,
+    check_id,
+)
+from coreason_budget.money import MAX_ACCOUNT, MAX_OPERATION_NANOS, usd_text
+
+_BUSY_RETRY_S = 1
+_FIELDS = {"user": "user_id", "project": "project_id", "model": "model"}
+
+_encode = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
+
+
+def _fixed(cost_nanos: int, model: str | None) -> int:
+    return cost_nanos
+
+
+_FREE = partial(_fixed, 0)
+
+
+class BudgetGuard:
+    """Checks, reserves and books calls. Thread safe and fork safe, as its ledger is.
+
+    ``content`` of a mutation is what the caller gave, as JSON values: the same idempotency key
+    with other content is a conflict. Left out, it is the subject and the amounts.
+
+    Args:
+        ledger: Where budgets are kept.
+        limits: What applies to whom.
+        ttl_s: Seconds until an unsettled reservation lapses, unless it says otherwise.
+        on_lapse: ``"charge"`` if a lapsed reservation counts as spent, ``"release"`` if not.
+        required_scopes: Kinds that every call must name.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        limits: LimitBook,
+        *,
+        ttl_s: float = 600,
+        on_lapse: str = "charge",
+        required_scopes: Iterable[str] = (),
+    ) -> None:
+        self.ledger = ledger
+        self.limits = limits
+        self._ttl_s = check_ttl(ttl_s)
+        if on_lapse not in ("charge", "release"):
+            raise ConfigError(f"on_lapse: must be charge or release, not {on_lapse!r}", field="on_lapse")
+        self._on_lapse = on_lapse
+        self._required = tuple(required_scopes)
+
+    def check(self, subject: Subject, amounts: Amounts) -> Verdict:
+        """Would the call fit now? Advisory: two callers may both be told yes.
+
+        Raises:
+            BudgetExceededError: It would not.
+            InvalidIdError: A required scope is left out.
+            LedgerUnavailableError: No answer; the call must not go ahead.
+        """
+        self._check_required(subject)
+        _check_amounts(amounts)
+        reading = self.ledger.read(self.limits.plan(subject, amounts.at_least_one(), limited_only=True))
+        refused = refusal(reading.entries, reading.standings, reading.now_us)
+        if refused is not None:
+            raise exceeded(refused)
+        return Verdict(reading.entries, reading.standings)
+
+    def charge(
+        self, subject: Subject, amounts: Amounts, *, idempotency_key: str | None = None, content: object = None
+    ) -> Receipt:
+        """Book what a call cost, in full, also past its limits.
+
+        Raises:
+            IdempotencyConflictError: The key was used for another call.
+            OutcomeUnknownError: Sent, not answered; repeat with its ``op_id`` as the key.
+        """
+        self._check_required(subject)
+        _check_amounts(amounts)
+        op_id, keep_us = _op_id(idempotency_key)
+        digest = _digest("charge", content if content is not None else _content(subject, amounts))
+        plan = self.limits.plan(subject, amounts)
+        return _receipt(op_id, self.ledger.charge(Charge(op_id, digest, plan, amounts, keep_us)))
+
+    def reserve(
+        self,
+        subject: Subject,
+        amounts: Amounts,
+        *,
+        ttl_s: float | None = None,
+        idempotency_key: str | None = None,
+        content: object = None,
+    ) -> Hold:
+        """Hold an upper bound of a call's cost on every limited account, or on none.
+
+        Atomic for every caller sharing this ledger. ``ttl_s`` is at most 24 h.
+
+        Raises:
+            BudgetExceededError: It does not fit; nothing was held.
+            ReservationError: The key's reservation has ended; the error says how.
+            IdempotencyConflictError: The key was used for another call.
+            OutcomeUnknownError: Sent, not answered; repeat with its ``op_id`` as the key.
+        """
+        self._check_required(subject)
+        _check_amounts(amounts)
+        ttl_s = None if ttl_s is None else check_ttl(ttl_s)
+        op_id, keep_us = _op_id(idempotency_key)
+        digest = _digest("reserve", (content if content is not None else _content(subject, amounts), ttl_s))
+        amounts = amounts.at_least_one()
+        request = Reserve(
+            op_id,
+            digest,
+            self.limits.plan(subject, amounts),
+            amounts,
+            keep_us,
+            op_id if idempotency_key is None else f"{secrets.token_hex(16)}.{op_id}",
+            int((self._ttl_s if ttl_s is None else ttl_s) * 1_000_000),
+            self._on_lapse,
+        )
+        outcome = self.ledger.reserve(request)
+        if isinstance(outcome, Refused):
+            raise exceeded(outcome)
+        record = outcome.record
+        return Hold(
+            record.entries,
+            outcome.standings,
+            record.reservation_id,
+            op_id,
+            record.amounts,
+            record.lapses_us,
+            outcome.replayed,
+        )
+
+    def settle(
+        self,
+        reservation_id: str,
+        cost: int | Callable[[str | None], int],
+        tokens: int | None = None,
+        *,
+        idempotency_key: str | None = None,
+        content: object = None,
+        entries: tuple[Entry, ...] = (),
+    ) -> Receipt:
+        """End a reservation with what the call really cost, in full, also past its limits.
+
+        ``cost`` is in nanos, or tells them from the model that the reservation names (and then
+        wants ``content``). Tokens that are not named are booked as they were reserved. ``entries``
+        are the reservation's own, where the caller still has them: they save Redis a round trip.
+
+        Raises:
+            ReservationError: There is no such reservation, or it has ended another way.
+            IdempotencyConflictError: The key was used for another call.
+            OutcomeUnknownError: Sent, not answered; repeat the same call.
+        """
+        if not callable(cost):
+            content = content if content is not None else (cost, tokens)
+            cost = partial(_fixed, _check_units(cost, MAX_OPERATION_NANOS, "cost"))
+        if tokens is not None:
+            _check_units(tokens, MAX_ACCOUNT, "tokens")
+        cost = partial(_checked_cost, cost)
+        return self._end("settle", reservation_id, idempotency_key, content, entries, cost, tokens)
+
+    def release(
+        self, reservation_id: str, *, idempotency_key: str | None = None, entries: tuple[Entry, ...] = ()
+    ) -> Receipt:
+        """End a reservation and book nothing. Raises as `settle` does."""
+        return self._end("release", reservation_id, idempotency_key, None, entries)
+
+    def lapse(self, reservation_id: str, *, entries: tuple[Entry, ...] = ()) -> Receipt:
+        """End a reservation now as its lapse would end it; a later settle corrects that."""
+        return self._end("lapse", reservation_id, None, None, entries)
+
+    def usage(self, subject: Subject) -> tuple[Balance, ...]:
+        """Where every account of a subject stands, narrowest scope first."""
+        reading = self.ledger.read(self.limits.plan(subject, Amounts()))
+        return Verdict(reading.entries, reading.standings).balances
+
+    def _end(
+        self,
+        verb: str,
+        reservation_id: str,
+        key: str | None,
+        content: object,
+        entries: tuple[Entry, ...],
+        cost: Callable[[str | None], int] = _FREE,
+        tokens: int | None = None,
+    ) -> Receipt:
+        check_id(reservation_id, "reservation_id", MAX_RESERVATION_ID_BYTES)
+        if key is not None and check_id(key, "idempotency_key") == op_id_of(reservation_id):
+            key = None
+        digest = _digest(verb, (reservation_id, content))
+        outcome = self.ledger.end(End(verb, reservation_id, key, digest, cost, tokens, entries))
+        return _receipt(key or outcome.record.op_id, outcome)
+
+    def _check_required(self, subject: Subject) -> None:
+        for kind in self._required:
+            if not any(scope.kind == kind for scope in subject.scopes):
+                field = _FIELDS.get(kind, f"tags.{kind}")
+                raise InvalidIdError(f"{field}: every call must name its {kind} (required_scopes)", field=field)
+
+
+def _check_amounts(amounts: Amounts) -> None:
+    _check_units(amounts.usd_nanos, MAX_OPERATION_NANOS, "cost")
+    _check_units(amounts.tokens, MAX_ACCOUNT, "tokens")
+    _check_units(amounts.requests, MAX_ACCOUNT, "requests")
+
+
+def _checked_cost(cost: Callable[[str | None], int], model: str | None) -> int:
+    return _check_units(cost(model), MAX_OPERATION_NANOS, "cost")
+
+
+def _check_units(value: int, most: int, field: str) -> int:
+    if type(value) is not int or not 0 <= value <= most:
+        raise InvalidAmountError(f"{field}: must be a whole number from 0 to {most} (usd in nanos)", field=field)
+    return value
+
+
+def check_ttl(value: object, field: str = "ttl_s") -> float:
+    """Give ``value`` back if it is a time to live: over 0 s and at most 24 h.
+
+    Raises:
+        InvalidAmountError: It is not. Names ``field``.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.001 <= value <= MAX_TTL_S:
+        raise InvalidAmountError(f"{field}: must be a number of seconds from 0.001 to {MAX_TTL_S}", field=field)
+    return float(value)
+
+
+def exceeded(refused: Refused) -> BudgetExceededError:
+    """The error for a refusal, with what a person and a program need."""
+    entry, account = refused.entry, refused.entry.account
+    balance = Balance(account, entry.limit, refused.used, refused.reserved)
+    spent = refused.reason == "spent"
+    retry_after_s = _seconds_left(account, refused.now_us) if spent else _BUSY_RETRY_S
+    show = partial(_amount_text, account.unit)
+    period = "in total" if account.end_s is None else f"per {account.window}"
+    text = (
+        f"Budget exceeded for {account.scope.label}: {show(entry.amount)} requested, "
+        f"{show(balance.remaining_units or 0)} of {show(entry.limit or 0)} {period} left "
+        f"({show(refused.used - refused.reserved)} spent, {show(refused.reserved)} reserved)"
+    )
+    if not spent:
+        text += "; open reservations hold the rest, try again soon"
+    elif account.resets_at is not None:
+        text += f"; resets at {account.resets_at.isoformat()}"
+    return BudgetExceededError(
+        text,
+        scope=balance.scope,
+        window=account.window,
+        unit=account.unit,
+        limit=balance.shown(entry.limit or 0),
+        spent=balance.spent,
+        reserved=balance.reserved,
+        requested=balance.shown(entry.amount),
+        resets_at=account.resets_at,
+        reason=refused.reason,
+        retry_after_s=retry_after_s,
+    )
+
+
+def _seconds_left(account: Account, now_us: int) -> int | None:
+    return None if account.end_s is None else max(1, math.ceil(account.end_s - now_us / 1_000_000))
+
+
+def _amount_text(unit: str, units: int) -> str:
+    return f"{usd_text(units)} USD" if unit == "usd" else f"{units} {unit}"
+
+
+def _op_id(key: str | None) -> tuple[str, int]:
+    """The op id of a mutation and how long it is remembered."""
+    if key is None:
+        return secrets.token_hex(16), KEEP_MADE_US
+    return check_id(key, "idempotency_key"), KEEP_CALLERS_US
+
+
+def _content(subject: Subject, amounts: Amounts) -> object:
+    return subject.user, subject.project, subject.model, subject.tags, amounts.usd_nanos, amounts.tokens
+
+
+def _digest(verb: str, content: object) -> str:
+    return hashlib.blake2b(_encode((verb, content)).encode(), digest_size=16).hexdigest()
+
+
+def _receipt(op_id: str, outcome: Outcome) -> Receipt:
+    record = outcome.record
+    return Receipt(
+        record.entries,
+        outcome.standings,
+        op_id,
+        record.state or "recorded",
+        record.amounts if record.booked is None else record.booked,
+        outcome.replayed,
+        record.late,
+        record.reservation_id or None,
+    )

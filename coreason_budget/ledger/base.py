@@ -1,0 +1,146 @@
+"""The ledger protocol: four verbs, each atomic over all accounts of a call.
+
+A ledger keeps two things: *standings* (``used`` and ``reserved`` of every account) and
+*records* (what each op id did). What to do with them is decided by `coreason_budget.ledger.rules`;
+a ledger makes it atomic, exactly once, and answers within its time-out. To write one, implement
+`Ledger` and run `coreason_budget.testing.LedgerContract` on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
+
+from attrs import frozen
+
+from coreason_budget.ledger.record import Record
+from coreason_budget.model import Amounts, Entry, Plan, Standings
+
+Clock: TypeAlias = Callable[[int], int]
+"""The ledger's own time (microseconds since the epoch) -> the time to use."""
+
+
+@frozen
+class Reserve:
+    """Hold ``amounts`` on every limited account of ``plan``, or on none.
+
+    ``plan`` gives the entries for the time the ledger says it is. ``digest`` stands for what the
+    caller gave (law 4), ``keep_us`` is how long ``op_id`` is remembered.
+    """
+
+    op_id: str
+    digest: str
+    plan: Plan
+    amounts: Amounts
+    keep_us: int
+    reservation_id: str
+    ttl_us: int
+    on_lapse: str
+
+
+@frozen
+class Charge:
+    """Book ``amounts`` on every account of ``plan``, whatever their limits say."""
+
+    op_id: str
+    digest: str
+    plan: Plan
+    amounts: Amounts
+    keep_us: int
+
+
+@frozen
+class End:
+    """End a reservation: ``settle``, ``release`` or ``lapse`` it.
+
+    ``op_id`` is None to take the reservation's own key. ``cost`` tells what a settle books, in nanos,
+    from the model that the reservation names; it is pure, and what it raises changes nothing.
+    ``tokens`` are None where the caller named none: then what was reserved is booked. ``entries``
+    are the reservation's, where the caller still has them: it saves a round trip.
+    """
+
+    verb: str
+    reservation_id: str
+    op_id: str | None
+    digest: str
+    cost: Callable[[str | None], int]
+    tokens: int | None = None
+    entries: tuple[Entry, ...] = ()
+
+
+@frozen
+class Outcome:
+    """What a mutation did: its record, and where the record's accounts stand now."""
+
+    record: Record
+    standings: Standings
+    replayed: bool = False
+
+
+@frozen
+class Refused:
+    """A reserve that did not fit: the entry that refused, and how its account stands."""
+
+    entry: Entry
+    used: int
+    reserved: int
+    now_us: int
+
+    @property
+    def reason(self) -> str:
+        """``spent`` if it would not fit without any reservation, else ``busy``."""
+        spent = self.used - self.reserved
+        return "spent" if self.entry.limit is None or spent + self.entry.amount > self.entry.limit else "busy"
+
+
+@frozen
+class Reading:
+    """Entries and standings at one ledger time."""
+
+    now_us: int
+    entries: tuple[Entry, ...]
+    standings: Standings
+
+
+class Ledger(Protocol):
+    """Where budgets are kept. Every method is atomic, thread safe, and bounded in time.
+
+    Every method may raise `LedgerUnavailableError` (no answer in time, nothing admitted) and
+    `LedgerCorruptError`; the mutations also `OutcomeUnknownError` (sent, not answered) and
+    `IdempotencyConflictError`.
+    """
+
+    @property
+    def name(self) -> str:
+        """What the ledger is called: ``redis``, ``sqlite``, ``memory``."""
+
+    def reserve(self, request: Reserve) -> Outcome | Refused:
+        """Admit and hold, or leave nothing behind.
+
+        Raises:
+            ReservationError: The op id's reservation has ended; the error says how.
+        """
+
+    def charge(self, request: Charge) -> Outcome:
+        """Book in full.
+
+        Raises:
+            InvalidAmountError: An account would pass 4*10**18.
+        """
+
+    def end(self, request: End) -> Outcome:
+        """Settle, release or lapse a reservation, once.
+
+        Raises:
+            ReservationError: There is no such reservation, or it has ended another way.
+            InvalidAmountError: An account would pass 4*10**18.
+        """
+
+    def read(self, plan: Plan) -> Reading:
+        """Where the accounts of a plan stand, lapsed reservations counted as lapsed."""
+
+    def ping(self) -> None:
+        """Return if the ledger can be read and written now."""
+
+    def close(self) -> None:
+        """Give back what is open. The ledger may be used again afterwards."""

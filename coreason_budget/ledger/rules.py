@@ -1,0 +1,254 @@
+"""The laws as pure functions: from what is known to what is to be done. No I/O, no clock.
+
+Every backend asks these the same questions and carries out the same answers, atomically.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from attrs import evolve, frozen
+
+from coreason_budget.errors import (
+    IdempotencyConflictError,
+    InvalidAmountError,
+    LedgerCorruptError,
+    ReservationError,
+)
+from coreason_budget.ledger.base import Charge, End, Refused, Reserve
+from coreason_budget.ledger.record import HOUR_US, LAPSED, OPEN, RELEASED, SETTLED, Record
+from coreason_budget.model import Account, Amounts, Entry, Standings
+from coreason_budget.money import MAX_ACCOUNT
+
+ENDED_BY = {"settle": SETTLED, "release": RELEASED, "lapse": LAPSED}
+
+
+@frozen
+class Movement:
+    """What changes on one account."""
+
+    account: Account
+    used: int
+    reserved: int
+
+
+@frozen
+class Change:
+    """What to write, all or nothing: records and movements.
+
+    ``marker`` is the second record of an ending that had a key of its own.
+    """
+
+    record: Record
+    movements: tuple[Movement, ...]
+    marker: Record | None = None
+
+
+@frozen
+class Replay:
+    """The call was applied before; this is its record."""
+
+    record: Record
+
+
+def reserve(
+    request: Reserve, now_us: int, known: Record | None, entries: tuple[Entry, ...], standings: Standings
+) -> Change | Replay | Refused:
+    """Admit only if every limited account can hold the amount (laws 1, 3, 4)."""
+    if known is not None:
+        _check_same("reserve", request.op_id, request.digest, known)
+        if known.state != OPEN or known.is_due(now_us):
+            raise ended_error(known.reservation_id, known.state if known.state != OPEN else LAPSED)
+        return Replay(known)
+    refused = refusal(entries, standings, now_us)
+    if refused is not None:
+        return refused
+    record = Record(
+        request.op_id,
+        "reserve",
+        request.digest,
+        request.amounts,
+        entries,
+        request.keep_us,
+        request.reservation_id,
+        OPEN,
+        now_us + request.ttl_us,
+        request.on_lapse,
+    )
+    return Change(record, hold(record))
+
+
+def refusal(entries: Iterable[Entry], standings: Standings, now_us: int) -> Refused | None:
+    """The account that refuses, None if all fit. Of several, the one that resets last."""
+    refusing = []
+    for entry in entries:
+        used, reserved = standings.get(entry.account.key, (0, 0))
+        if entry.limit is not None and used + entry.amount > entry.limit:
+            refusing.append(Refused(entry, used, reserved, now_us))
+    return max(refusing, key=_lasting, default=None)
+
+
+def _lasting(refused: Refused) -> tuple[float, bool]:
+    end_s = refused.entry.account.end_s
+    return float("inf") if end_s is None else end_s, refused.reason == "spent"
+
+
+def charge(request: Charge, known: Record | None, entries: tuple[Entry, ...], standings: Standings) -> Change | Replay:
+    """Book in full, whatever the limits say (laws 2, 4)."""
+    if known is not None:
+        _check_same("charge", request.op_id, request.digest, known)
+        return Replay(known)
+    record = Record(request.op_id, "charge", request.digest, request.amounts, entries, request.keep_us)
+    movements = tuple([Movement(e.account, e.amount, 0) for e in entries if e.amount])
+    check_room(movements, standings)
+    return Change(record, movements)
+
+
+def end(request: End, now_us: int, own: Record | None, record: Record | None) -> Change | Replay:
+    """End a reservation at most once, or correct what its lapse assumed (laws 4 to 7).
+
+    ``own`` is what is known of the request's own key, ``record`` the reservation's.
+    """
+    if own is not None:
+        _check_same(request.verb, own.op_id, request.digest, own)
+        return Replay(own)
+    if record is None or record.verb != "reserve" or record.reservation_id != request.reservation_id:
+        raise ended_error(request.reservation_id, "unknown")
+    if record.state != OPEN and record.ended_by == request.op_id and record.end_digest == request.digest:
+        return Replay(record)
+    if record.state in (SETTLED, RELEASED) or (record.state == LAPSED and request.verb == "lapse"):
+        raise ended_error(request.reservation_id, record.state)
+    return _close(request, now_us, record)
+
+
+def _close(request: End, now_us: int, record: Record) -> Change:
+    ended = record.ended(
+        ENDED_BY[request.verb],
+        _booked(request, record),
+        late=record.state == LAPSED or record.is_due(now_us),
+        by=request.op_id,
+        digest=request.digest,
+    )
+    marker = None
+    if request.op_id is not None:
+        marker = evolve(ended, op_id=request.op_id, verb=request.verb, digest=request.digest)
+    return Change(ended, _ending(record, ended.booked or NOTHING, now_us), marker)
+
+
+NOTHING = Amounts(0, 0, 0)
+
+
+def _booked(request: End, record: Record) -> Amounts:
+    if request.verb == "lapse":
+        return _lapsed_amounts(record)
+    if request.verb == "release":
+        return NOTHING
+    tokens = record.amounts.tokens if request.tokens is None else request.tokens
+    model = next((e.account.scope.id for e in record.entries if e.account.scope.kind == "model"), None)
+    return Amounts(request.cost(model), tokens, record.amounts.requests)
+
+
+def lapse(record: Record, now_us: int) -> Change:
+    """End a reservation that nobody ended in time, as it was told to (law 7)."""
+    booked = _lapsed_amounts(record)
+    return Change(record.ended(LAPSED, booked), _ending(record, booked, now_us))
+
+
+def _lapsed_amounts(record: Record) -> Amounts:
+    return record.amounts if record.on_lapse == "charge" else NOTHING
+
+
+def hold(record: Record) -> tuple[Movement, ...]:
+    """What an admitted reservation takes: the amount, on every limited account."""
+    return tuple([Movement(e.account, e.amount, e.amount) for e in record.entries if e.limit is not None])
+
+
+def undo(record: Record, now_us: int) -> tuple[Movement, ...]:
+    """Take back `hold`: the reservation was never admitted."""
+    return tuple([Movement(m.account, -m.used, -m.reserved) for m in hold(record) if _is_kept(m.account, now_us)])
+
+
+def _ending(record: Record, booked: Amounts, now_us: int) -> tuple[Movement, ...]:
+    movements = []
+    for entry in record.entries:
+        before, reserved = _standing_part(record, entry)
+        used = booked.of(entry.account.unit) - before
+        if (used or reserved) and _is_kept(entry.account, now_us):
+            movements.append(Movement(entry.account, used, -reserved))
+    return tuple(movements)
+
+
+def _standing_part(record: Record, entry: Entry) -> tuple[int, int]:
+    """What a reservation has put on an account so far: used, and reserved within it."""
+    if record.state == OPEN:
+        return (entry.amount, entry.amount) if entry.limit is not None else (0, 0)
+    return (record.booked or NOTHING).of(entry.account.unit), 0
+
+
+def _is_kept(account: Account, now_us: int) -> bool:
+    # An account about to expire is left alone: a movement after that would make it again, without its past.
+    return account.expires_us is None or now_us < account.expires_us - HOUR_US
+
+
+def overrun(record: Record, used: Sequence[int | None], now_us: int) -> Refused | None:
+    """The verdict on a reservation that was written ahead of it: which account had no room?
+
+    ``used`` is what each limited account stood at just after the hold, in the record's order;
+    None where that is no longer kept, long after the window's end.
+    """
+    held = [e for e in record.entries if e.limit is not None]
+    before = {
+        entry.account.key: (value - entry.amount, 0)
+        for entry, value in zip(held, used, strict=True)
+        if value is not None
+    }
+    return refusal([e for e in held if e.account.key in before], before, now_us)
+
+
+def check_room(movements: Iterable[Movement], standings: Standings) -> None:
+    """Refuse what an account cannot count.
+
+    Raises:
+        InvalidAmountError: An account would pass 4*10**18.
+    """
+    for movement in movements:
+        used = standings.get(movement.account.key, (0, 0))[0] + movement.used
+        if movement.used > 0 and used > MAX_ACCOUNT:
+            raise InvalidAmountError(
+                f"cost: {movement.account.scope.label} would pass 4*10**18 {movement.account.unit} units", field="cost"
+            )
+
+
+def check_sound(key: str, used: int, reserved: int) -> tuple[int, int]:
+    """Give a standing back if this library can have written it.
+
+    Raises:
+        LedgerCorruptError: It cannot.
+    """
+    if not 0 <= reserved <= used < 2**63:
+        raise LedgerCorruptError(f"account {key!r} holds used={used}, reserved={reserved}; nothing was written")
+    return used, reserved
+
+
+def _check_same(verb: str, op_id: str, digest: str, known: Record) -> None:
+    if known.verb != verb or known.digest != digest:
+        raise IdempotencyConflictError(
+            f"idempotency key {op_id!r} was used before for another {known.verb}; "
+            "use a new key for a new call, and repeat a call unchanged",
+            idempotency_key=op_id,
+        )
+
+
+_HOW_ENDED = {
+    "unknown": "is not known here: it never was made, or it ended more than 24 h ago",
+    SETTLED: "is already settled",
+    RELEASED: "is already released",
+    LAPSED: "has lapsed",
+}
+
+
+def ended_error(reservation_id: str, reason: str) -> ReservationError:
+    """The error for a reservation that cannot be ended or replayed."""
+    return ReservationError(
+        f"reservation {reservation_id!r} {_HOW_ENDED[reason]}", reservation_id=reservation_id, reason=reason
+    )

@@ -1,0 +1,129 @@
+"""The verbs for a ledger whose transactions run one after another: memory and SQLite."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from coreason_budget.ledger import rules
+from coreason_budget.ledger.base import Charge, End, Outcome, Reading, Refused, Reserve
+from coreason_budget.ledger.record import Record, op_id_of
+from coreason_budget.model import Account, Entry, Plan, Standings
+
+_REAP_BATCH = 100
+
+
+class Transaction(Protocol):
+    """One transaction: what it reads is one state, what it writes happens whole or not at all."""
+
+    now_us: int
+
+    def record(self, op_id: str) -> Record | None:
+        """What is remembered of an op id."""
+
+    def save(self, record: Record) -> None:
+        """Remember a record, for as long as it says."""
+
+    def standings(self, accounts: Iterable[Account]) -> Standings:
+        """Where accounts stand."""
+
+    def move(self, movements: Iterable[rules.Movement]) -> None:
+        """Apply movements to accounts."""
+
+    def due(self, most: int) -> list[Record]:
+        """Open reservations whose time has passed, the oldest first."""
+
+
+class SerialLedger(ABC):
+    """Reserve, charge, end and read, on nothing but transactions."""
+
+    @abstractmethod
+    def _write(self, op_id: str) -> AbstractContextManager[Transaction]:
+        """Begin a transaction that may write; leaving it normally commits."""
+
+    @abstractmethod
+    def _read(self) -> AbstractContextManager[Transaction]:
+        """Begin a transaction that only reads."""
+
+    def reserve(self, request: Reserve) -> Outcome | Refused:
+        """See `Ledger.reserve`."""
+        with self._write(request.op_id) as transaction:
+            entries = request.plan(transaction.now_us)
+            known = transaction.record(request.op_id)
+            decision = _decide_reserve(transaction, request, known, entries)
+            if isinstance(decision, Refused) and _reap(transaction):
+                decision = _decide_reserve(transaction, request, known, entries)
+            if isinstance(decision, Refused):
+                return decision
+            return _apply(transaction, decision)
+
+    def charge(self, request: Charge) -> Outcome:
+        """See `Ledger.charge`."""
+        with self._write(request.op_id) as transaction:
+            entries = request.plan(transaction.now_us)
+            standings = transaction.standings(e.account for e in entries)
+            known = transaction.record(request.op_id)
+            return _apply(transaction, rules.charge(request, known, entries, standings))
+
+    def end(self, request: End) -> Outcome:
+        """See `Ledger.end`."""
+        reserved_as = op_id_of(request.reservation_id)
+        with self._write(request.op_id or reserved_as) as transaction:
+            own = None if request.op_id is None else transaction.record(request.op_id)
+            decision = rules.end(request, transaction.now_us, own, transaction.record(reserved_as))
+            if isinstance(decision, rules.Change):
+                standings = transaction.standings(m.account for m in decision.movements)
+                rules.check_room(decision.movements, standings)
+            return _apply(transaction, decision)
+
+    def read(self, plan: Plan) -> Reading:
+        """See `Ledger.read`."""
+        with self._read() as transaction:
+            if not transaction.due(1):
+                return _reading(transaction, plan(transaction.now_us))
+        with self._write("") as transaction:
+            _reap(transaction)
+            return _reading(transaction, plan(transaction.now_us))
+
+
+def _decide_reserve(
+    transaction: Transaction, request: Reserve, known: Record | None, entries: tuple[Entry, ...]
+) -> rules.Change | rules.Replay | Refused:
+    standings = transaction.standings(e.account for e in entries if e.limit is not None)
+    return rules.reserve(request, transaction.now_us, known, entries, standings)
+
+
+def _apply(transaction: Transaction, decision: rules.Change | rules.Replay) -> Outcome:
+    if isinstance(decision, rules.Change):
+        transaction.move(decision.movements)
+        transaction.save(decision.record)
+        if decision.marker is not None:
+            transaction.save(decision.marker)
+        _reap_batch(transaction)
+    record = decision.record
+    standings = transaction.standings(e.account for e in record.entries)
+    return Outcome(record, standings, replayed=isinstance(decision, rules.Replay))
+
+
+def _reap(transaction: Transaction) -> bool:
+    """End whatever has lapsed; tell if there was any."""
+    found = False
+    while _reap_batch(transaction):
+        found = True
+    return found
+
+
+def _reap_batch(transaction: Transaction) -> int:
+    due = transaction.due(_REAP_BATCH)
+    for record in due:
+        change = rules.lapse(record, transaction.now_us)
+        transaction.move(change.movements)
+        transaction.save(change.record)
+    return len(due)
+
+
+def _reading(transaction: Transaction, entries: tuple[Entry, ...]) -> Reading:
+    standings = transaction.standings(e.account for e in entries)
+    return Reading(transaction.now_us, entries, standings)
