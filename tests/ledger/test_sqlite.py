@@ -1,0 +1,292 @@
+"""What only the SQLite ledger meets: files, schemas, locks, and strangers' databases."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from coreason_budget.errors import BudgetError, ConfigError, LedgerCorruptError, LedgerUnavailableError
+from coreason_budget.guard import BudgetGuard
+from coreason_budget.ledger.sqlite import SCHEMA, SqliteLedger
+from coreason_budget.model import Amounts
+from coreason_budget.testing import ManualClock
+from coreason_budget.testing.fork import in_fork
+from coreason_budget.testing.kit import ALICE, BOB, DAY_S, USD, books, guard_on, limit, standing
+
+_LIMITS = (limit("user", USD),)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the ledger is."""
+    return tmp_path / "budget.db"
+
+
+def _guard(path: Path, timeout_s: float = 0.2, **options: str) -> BudgetGuard:
+    return guard_on(SqliteLedger(path, timeout_s=timeout_s, **options), *_LIMITS)  # type: ignore[arg-type]
+
+
+def _run(path: Path, *statements: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        return [row for statement in statements for row in connection.execute(statement).fetchall()]
+
+
+_VERBS: dict[str, Callable[[BudgetGuard], object]] = {
+    "reserve": lambda g: g.reserve(ALICE, Amounts(1)),
+    "charge": lambda g: g.charge(ALICE, Amounts(1)),
+    "check": lambda g: g.check(ALICE, Amounts(1)),
+    "usage": lambda g: g.usage(ALICE),
+    "settle": lambda g: g.settle("x", 1),
+    "ping": lambda g: g.ledger.ping(),
+}
+every_verb = pytest.mark.parametrize("verb", list(_VERBS))
+
+
+@every_verb
+@pytest.mark.parametrize("version", [SCHEMA + 1, 99])
+def test_a_newer_schema_is_refused(path: Path, verb: str, version: int) -> None:
+    """An older library must not write into what it does not understand."""
+    _guard(path).charge(ALICE, Amounts(5))
+    _run(path, f"PRAGMA user_version={version}")
+    with pytest.raises(ConfigError, match="schema"):
+        _VERBS[verb](_guard(path))
+    assert _run(path, "PRAGMA user_version", "SELECT DISTINCT used FROM account") == [(version,), (5,)]
+
+
+@every_verb
+def test_a_strangers_database_is_refused(path: Path, verb: str) -> None:
+    """A file with other tables is somebody else's, and stays as it is."""
+    _run(path, "CREATE TABLE invoice (id INTEGER)")
+    before = path.read_bytes()
+    with pytest.raises(ConfigError):
+        _VERBS[verb](_guard(path))
+    assert path.read_bytes() == before
+
+
+def test_another_time_zone_is_refused(path: Path) -> None:
+    """Its days would be other days; another namespace may have its own."""
+    _guard(path, timezone="Europe/Berlin").charge(ALICE, Amounts(1))
+    with pytest.raises(ConfigError, match="Europe/Berlin"):
+        _guard(path, timezone="UTC").charge(ALICE, Amounts(1))
+    _guard(path, timezone="UTC", namespace="other").charge(ALICE, Amounts(1))
+
+
+def test_namespaces_share_a_file_and_nothing_in_it(path: Path) -> None:
+    """Same users, same keys, same lapses: apart."""
+    one, two = _guard(path, namespace="one"), _guard(path, namespace="two")
+    one.charge(ALICE, Amounts(USD), idempotency_key="k")
+    hold = two.reserve(ALICE, Amounts(USD), idempotency_key="k")
+    assert standing(one, ALICE, "user") == (USD, 0)
+    with pytest.raises(BudgetError, match="not known"):
+        one.settle(hold.reservation_id, 1)
+    assert standing(two, ALICE, "user") == (USD, USD)
+
+
+@every_verb
+@pytest.mark.parametrize("how", ["deleted", "replaced"])
+def test_a_file_that_vanished_is_unavailable(path: Path, verb: str, how: str) -> None:
+    """It must not look like nothing spent: unavailable, in this process, until it is back."""
+    guard = _guard(path)
+    guard.charge(ALICE, Amounts(USD))
+    path.rename(path.with_name("away.db"))
+    if how == "replaced":
+        _guard(path).charge(BOB, Amounts(1))
+    with pytest.raises(LedgerUnavailableError, match="deleted or replaced"):
+        _VERBS[verb](guard)
+    path.with_name("away.db").rename(path)
+    assert standing(guard, ALICE, "user") == (USD, 0)
+
+
+@every_verb
+def test_what_is_not_a_database_is_a_named_error(path: Path, verb: str) -> None:
+    """A text file in its place is refused, and not overwritten."""
+    path.write_text("my diary, " * 1000)
+    with pytest.raises(LedgerCorruptError):
+        _VERBS[verb](_guard(path))
+    assert path.read_text() == "my diary, " * 1000
+
+
+def test_a_folder_that_is_not_there_is_a_setting(tmp_path: Path) -> None:
+    """Told when it is set up, not at the first call."""
+    with pytest.raises(ConfigError, match="folder"):
+        SqliteLedger(tmp_path / "nowhere" / "budget.db")
+
+
+def test_a_folder_in_its_place_is_unavailable(path: Path) -> None:
+    """What cannot be opened admits nothing."""
+    path.mkdir()
+    with pytest.raises(LedgerUnavailableError):
+        _guard(path).reserve(ALICE, Amounts(1))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no other users to be")
+@every_verb
+def test_a_read_only_file_is_unavailable(verb: str) -> None:
+    """What cannot be booked must not be checked either."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "budget.db")
+        _guard(path).charge(ALICE, Amounts(1))
+        path.chmod(0o444)
+        Path(folder).chmod(0o555)
+        with in_fork(lambda: _is_unavailable_to_others(path, verb)):
+            pass
+        Path(folder).chmod(0o755)
+
+
+def _is_unavailable_to_others(path: Path, verb: str) -> None:
+    if os.geteuid() == 0:
+        # Root may write everywhere.
+        os.setuid(65534)
+    with pytest.raises(LedgerUnavailableError):
+        _VERBS[verb](_guard(path))
+
+
+def test_a_disk_that_takes_no_more_is_unavailable_and_changes_nothing(path: Path) -> None:
+    """A full disk in the middle of a transaction: all of it is undone."""
+    guard = _guard(path)
+    guard.charge(ALICE, Amounts(1))
+    before = books(guard, ALICE)
+    connection = guard.ledger._local.opened.connection  # type: ignore[attr-defined]
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    connection.execute(f"PRAGMA max_page_count={pages}")
+    with pytest.raises(LedgerUnavailableError):
+        _charge_nothing_often(guard)
+    connection.execute("PRAGMA max_page_count=1000000")
+    assert books(guard, ALICE) == before
+    guard.charge(ALICE, Amounts(1))
+
+
+def _charge_nothing_often(guard: BudgetGuard) -> None:
+    for number in range(1000):
+        guard.charge(ALICE, Amounts(0), idempotency_key=f"{number}{'k' * 200}")
+
+
+@pytest.mark.parametrize("verb", ["reserve", "charge", "settle", "ping"])
+def test_a_locked_file_is_unavailable_in_time(path: Path, verb: str) -> None:
+    """Law 8: the wait for another writer ends at the time-out; when the lock is gone, it works again."""
+    guard = _guard(path, timeout_s=0.15)
+    guard.charge(BOB, Amounts(1))
+    begun_s = time.monotonic()
+    with _locked(path), pytest.raises(LedgerUnavailableError, match="locked"):
+        _VERBS[verb](guard)
+    assert 0.1 < time.monotonic() - begun_s < 1.5
+    guard.charge(ALICE, Amounts(1))
+
+
+def test_a_file_locked_at_the_first_contact_is_unavailable_in_time(path: Path) -> None:
+    """Law 8: opening is part of the operation."""
+    _guard(path).charge(BOB, Amounts(1))
+    begun_s = time.monotonic()
+    with _locked(path), pytest.raises(LedgerUnavailableError):
+        _guard(path, timeout_s=0.1).charge(ALICE, Amounts(1))
+    assert time.monotonic() - begun_s < 1.5
+
+
+def test_a_short_lock_is_waited_for(path: Path) -> None:
+    """Within the time-out another writer is no reason to refuse."""
+    guard = _guard(path, timeout_s=30)
+    guard.charge(BOB, Amounts(1))
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        threading.Timer(0.1, other.execute, ["COMMIT"]).start()
+        guard.charge(ALICE, Amounts(1))
+    assert standing(guard, ALICE, "user") == (1, 0)
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        yield
+        other.execute("ROLLBACK")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE account SET used = -1",
+        "UPDATE account SET reserved = used + 1",
+        f"UPDATE account SET used = {2**63 - 1}, reserved = -1",
+    ],
+)
+def test_a_standing_that_cannot_be_is_corrupt(path: Path, damage: str) -> None:
+    """Nothing is admitted on it, and nothing is written."""
+    guard = _guard(path)
+    guard.charge(ALICE, Amounts(5))
+    _run(path, damage)
+    before = _run(path, "SELECT * FROM account", "SELECT * FROM record")
+    for verb in ("reserve", "charge", "check", "usage"):
+        with pytest.raises(LedgerCorruptError):
+            _VERBS[verb](guard)
+    assert _run(path, "SELECT * FROM account", "SELECT * FROM record") == before
+
+
+def test_an_overflow_is_refused_whole(path: Path) -> None:
+    """STRICT tables: a sum past 64 bits is an error, never a float, and the other accounts keep theirs."""
+    guard = _guard(path)
+    guard.charge(ALICE, Amounts(5))
+    _run(path, f"UPDATE account SET used = {2**63 - 1} WHERE key LIKE '%global'")
+    before = _run(path, "SELECT key, used, typeof(used) FROM account")
+    with pytest.raises(BudgetError):
+        guard.charge(ALICE, Amounts(5))
+    assert _run(path, "SELECT key, used, typeof(used) FROM account") == before
+
+
+def test_a_corrupt_record_is_named(path: Path) -> None:
+    """Its op id is in the error, and no call with its key goes ahead."""
+    guard = _guard(path)
+    guard.charge(ALICE, Amounts(5), idempotency_key="job-1")
+    _run(path, "UPDATE record SET body = '{}'")
+    with pytest.raises(LedgerCorruptError, match="job-1"):
+        guard.charge(ALICE, Amounts(5), idempotency_key="job-1")
+
+
+def test_what_is_acknowledged_is_on_the_disk(path: Path) -> None:
+    """Rollback journal (or a WAL where it is safe), synced in full."""
+    ledger = SqliteLedger(path)
+    ledger.ping()
+    execute = ledger._local.opened.connection.execute
+    wal = sqlite3.sqlite_version_info >= (3, 51, 3)
+    assert execute("PRAGMA journal_mode").fetchone() == ("wal" if wal else "truncate",)
+    assert execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+def test_what_is_forgotten_leaves_the_file(path: Path) -> None:
+    """Records and accounts that expired are deleted as others are written."""
+    clock = ManualClock()
+    guard = guard_on(SqliteLedger(path, clock=clock), *_LIMITS)
+    for _ in range(20):
+        guard.charge(ALICE, Amounts(1))
+        clock.advance(seconds=DAY_S)
+    ((records,), (accounts,)) = _run(path, "SELECT count(*) FROM record", "SELECT count(*) FROM account")
+    assert (records, accounts) == (1, 8 * 4)
+
+
+@pytest.mark.parametrize("name", ["with space.db", "ünïcödé-🙂.db", "per%20cent.db", "question?mode=ro.db", "#.db"])
+def test_any_file_name_is_a_file_name(tmp_path: Path, name: str) -> None:
+    """A path is a path, and no URL."""
+    _guard(tmp_path / name).charge(ALICE, Amounts(1))
+    assert (tmp_path / name).stat().st_size > 0
+
+
+def test_a_thread_that_ends_closes_its_connection(path: Path) -> None:
+    """A server with a thread for each request does not run out of files."""
+    guard = _guard(path, timeout_s=30)
+    open_files = Path("/proc/self/fd")
+    if not open_files.is_dir():
+        pytest.skip("this system does not list a process's open files")
+    guard.charge(ALICE, Amounts(1))
+    before = len(list(open_files.iterdir()))
+    for _ in range(20):
+        thread = threading.Thread(target=guard.charge, args=(ALICE, Amounts(1)))
+        thread.start()
+        thread.join()
+    assert len(list(open_files.iterdir())) <= before + 1
