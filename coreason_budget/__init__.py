@@ -15,6 +15,7 @@ from coreason_budget.errors import (
     UnknownModelError,
 )
 from coreason_budget.guard import BudgetGuard
+from coreason_budget.pricing import PricingEngine
 
 __all__ = [
     "BudgetError",
@@ -27,6 +28,7 @@ __all__ = [
     "LedgerCorruptError",
     "LedgerUnavailableError",
     "OutcomeUnknownError",
+    "PricingEngine",
     "ReservationError",
     "ReservationNotSettledError",
     "UnknownModelError",

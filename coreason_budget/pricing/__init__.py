@@ -1,0 +1,6 @@
+"""What a call costs: usage to exact cost, and a request to an upper bound."""
+
+from coreason_budget.pricing.engine import PricingEngine
+from coreason_budget.pricing.usage import Usage
+
+__all__ = ["PricingEngine", "Usage"]

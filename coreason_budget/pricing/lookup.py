@@ -1,0 +1,77 @@
+"""Which entry a model id means: exact ids, listed snapshots and dates. Never a prefix."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import date
+from difflib import get_close_matches
+
+from coreason_budget.errors import UnknownModelError
+from coreason_budget.pricing.price import ModelPrice, PriceFile
+
+_DATED = re.compile(r"(?P<model>.+)[-@](?P<date>[0-9]{8})", re.ASCII | re.DOTALL)
+
+
+class Index:
+    """The ids of some price files."""
+
+    def __init__(self, files: Iterable[PriceFile]) -> None:
+        self._providers: dict[str, list[Mapping[str, ModelPrice]]] = {}
+        self._bare: dict[str, list[ModelPrice]] = {}
+        for file in files:
+            ids = {name: entry for entry in file.models for name in entry.ids()}
+            for name, entry in ids.items():
+                self._bare.setdefault(name, []).append(entry)
+            for alias in dict.fromkeys((file.provider, *file.aliases)):
+                self._providers.setdefault(alias, []).append(ids)
+
+    def find(self, model: str) -> ModelPrice | None:
+        """Give the entry of an id, bare or as ``provider/id``; None if there is none.
+
+        Raises:
+            UnknownModelError: Two providers price the bare id differently; names them.
+        """
+        found = self._exact(model)
+        if found is None and (base := undated(model)) is not None:
+            found = self._exact(base)
+            return found if found is not None and found.date_suffix else None
+        return found
+
+    def _exact(self, model: str) -> ModelPrice | None:
+        entries = self._bare.get(model)
+        if entries is not None:
+            return _agreed(model, entries)
+        alias, slash, rest = model.partition("/")
+        for ids in self._providers.get(alias, ()) if slash else ():
+            if rest in ids:
+                return ids[rest]
+        return None
+
+    def close_to(self, model: str) -> list[str]:
+        """Give the canonical ids that are written most like this one."""
+        canonical = {name: entries[0].canonical for name, entries in self._bare.items()}
+        close = get_close_matches(model.rpartition("/")[2].lower(), canonical, n=6, cutoff=0.6)
+        return list(dict.fromkeys(canonical[name] for name in close))[:3]
+
+
+def undated(model: str) -> str | None:
+    """Take a date off the end: ``-YYYYMMDD`` or ``@YYYYMMDD``, a day of the calendar."""
+    match = _DATED.fullmatch(model)
+    if match is None:
+        return None
+    try:
+        date.fromisoformat(match["date"])
+    except ValueError:
+        return None
+    return match["model"]
+
+
+def _agreed(model: str, entries: list[ModelPrice]) -> ModelPrice:
+    first = entries[0]
+    if any(entry.prices != first.prices for entry in entries[1:]):
+        named = ", ".join(entry.canonical for entry in entries)
+        raise UnknownModelError(
+            f"{model!r} has several providers with different prices; use one of {named}", model=model
+        )
+    return first

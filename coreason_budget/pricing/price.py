@@ -1,0 +1,254 @@
+"""A model's prices as exact integers, and the one sum that turns counts into nanos.
+
+Every rate is nanos per million units of its meter, so that 1 is 1e-15 USD for one token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from decimal import Context, Decimal
+
+import attrs
+
+from coreason_budget.errors import UnknownModelError
+from coreason_budget.money import ceil_div, to_usd
+
+MILLION = 10**6
+STANDARD = "standard"
+
+TEXT_METERS = ("input", "cache_read", "cache_write", "cache_write_1h")
+INPUT_METERS = (*TEXT_METERS, "input_audio", "input_image", "cache_read_audio")
+OUTPUT_METERS = ("output", "reasoning", "output_audio", "output_image")
+TOKEN_METERS = INPUT_METERS + OUTPUT_METERS
+
+# What one price in USD stands for, as the power of ten that makes it nanos per million units.
+METER_EXPONENTS = {**dict.fromkeys(TOKEN_METERS, 9), "web_search": 12, "per_request": 15}
+METER_UNITS = {**dict.fromkeys(TOKEN_METERS, "million tokens"), "web_search": "thousand", "per_request": "request"}
+
+# The order of counts everywhere: the six of `PricingEngine.calculate` first.
+BUCKETS = (
+    "input",
+    "cache_read",
+    "cache_write",
+    "cache_write_1h",
+    "output",
+    "reasoning",
+    "input_audio",
+    "input_image",
+    "cache_read_audio",
+    "output_audio",
+    "output_image",
+    "web_search",
+)
+# A missing price means no discount, never a gift.
+_FALLBACKS = {
+    "cache_read": "input",
+    "cache_write": "input",
+    "cache_write_1h": "cache_write",
+    "input_audio": "input",
+    "input_image": "input",
+    "reasoning": "output",
+    "output_audio": "output",
+    "output_image": "output",
+}
+_EXACT = Context(prec=200)
+
+
+def exact_rate(value: Decimal, exponent: int) -> int | None:
+    """Scale a price to nanos per million units; None where that is not a whole number."""
+    scaled = value.scaleb(exponent, _EXACT)
+    return int(scaled) if scaled == scaled.to_integral_value() else None
+
+
+@attrs.frozen
+class Rates:
+    """One row of prices, for prompts of more than ``above`` tokens.
+
+    Attributes:
+        above: Total prompt tokens that a call must exceed; -1 for the base row.
+        meters: The prices stated, in nanos per million units.
+        by_bucket: One rate a bucket, fall-backs applied; None where there is none.
+    """
+
+    above: int
+    meters: Mapping[str, int]
+    by_bucket: tuple[int | None, ...] = attrs.field(init=False, repr=False, eq=False)
+    dearest_input: int = attrs.field(init=False, repr=False, eq=False)
+    dearest_text_input: int = attrs.field(init=False, repr=False, eq=False)
+    dearest_output: int = attrs.field(init=False, repr=False, eq=False)
+
+    def __attrs_post_init__(self) -> None:
+        found = {bucket: self.rate(bucket) for bucket in BUCKETS}
+        put = object.__setattr__
+        put(self, "by_bucket", tuple(found[bucket] for bucket in BUCKETS))
+        put(self, "dearest_input", max(found[meter] or 0 for meter in INPUT_METERS))
+        put(self, "dearest_text_input", max(found[meter] or 0 for meter in TEXT_METERS))
+        put(self, "dearest_output", max(found[meter] or 0 for meter in OUTPUT_METERS))
+
+    def rate(self, meter: str | None) -> int | None:
+        """Give the rate of a meter, by its fall-back where it is not stated."""
+        while meter is not None and meter not in self.meters:
+            if meter == "cache_read_audio":
+                meter = "input_audio" if "input_audio" in self.meters else "cache_read"
+            else:
+                meter = _FALLBACKS.get(meter)
+        return None if meter is None else self.meters[meter]
+
+    def cost(self, counts: Sequence[int]) -> int:
+        """Sum counts (in the order of `BUCKETS`) times rates, rounded up once, in nanos.
+
+        Raises:
+            KeyError: A bucket that is not empty has no rate; carries the bucket's name.
+        """
+        total = self.meters.get("per_request", 0)
+        for index, count in enumerate(counts):
+            if count:
+                rate = self.by_bucket[index]
+                if rate is None:
+                    raise KeyError(BUCKETS[index])
+                total += count * rate
+        return ceil_div(total, MILLION)
+
+    def bound(self, input_tokens: int, output_tokens: int, *, text_only: bool) -> int:
+        """Give the most that so many tokens can cost at these rates, in nanos."""
+        dearest_input = self.dearest_text_input if text_only else self.dearest_input
+        total = input_tokens * dearest_input + output_tokens * self.dearest_output
+        return ceil_div(total + self.meters.get("per_request", 0), MILLION)
+
+
+@attrs.frozen
+class Period:
+    """Prices from a date on: the base row, then one row for each long-context tier."""
+
+    since: date | None
+    rows: tuple[Rates, ...]
+
+    def rates(self, prompt_tokens: int) -> Rates:
+        """Give the row for a prompt of so many tokens; it prices every token of the call."""
+        rows = self.rows
+        index = len(rows) - 1
+        while index and prompt_tokens <= rows[index].above:
+            index -= 1
+        return rows[index]
+
+
+@attrs.frozen
+class ModelPrice:
+    """An entry of the price table.
+
+    Attributes:
+        canonical: ``provider/model``, the id that budgets and books use.
+        provider: Who bills.
+        model: The id within the provider.
+        prices: For each service (``standard``, ``batch``, ...) its history, oldest first.
+        mode: ``chat`` or ``embedding``.
+        encoding: tiktoken's name of the tokenizer, None where it is not public.
+        max_output: Most output tokens of one answer, None where it is not known.
+        cached_in_input: The provider's input count contains cache reads and writes.
+        reasoning_in_output: The provider's output count contains reasoning.
+        source: Where the prices were read.
+        checked: When they were last compared with the source.
+    """
+
+    canonical: str
+    provider: str
+    model: str
+    prices: Mapping[str, tuple[Period, ...]]
+    mode: str = "chat"
+    encoding: str | None = None
+    max_output: int | None = None
+    snapshots: tuple[str, ...] = ()
+    date_suffix: bool = False
+    cached_in_input: bool = True
+    reasoning_in_output: bool = True
+    service_aliases: Mapping[str, str] = attrs.field(factory=dict)
+    source: str | None = None
+    checked: date | None = None
+
+    def ids(self) -> Iterator[str]:
+        """Give the ids of the model and of its snapshots, without the provider."""
+        yield self.model
+        for snapshot in self.snapshots:
+            yield f"{self.model}-{snapshot}"
+
+    def periods(self, service: str = STANDARD) -> tuple[Period, ...]:
+        """Give the price history of a service.
+
+        Raises:
+            UnknownModelError: The model has no price for it.
+        """
+        named = service if isinstance(service, str) else ""
+        found = self.prices.get(named) or self.prices.get(self.service_aliases.get(named, ""))
+        if found is None:
+            known = ", ".join(self.prices)
+            raise UnknownModelError(
+                f"{self.canonical} has no price for service {service!r}; known: {known}", model=self.canonical
+            )
+        return found
+
+    def period(self, service: str, at: date) -> Period:
+        """Give the prices of a service on a day (UTC).
+
+        Raises:
+            UnknownModelError: No price for the service, or none yet on that day.
+        """
+        periods = self.periods(service)
+        for period in reversed(periods):
+            if period.since is None or period.since <= at:
+                return period
+        raise UnknownModelError(
+            f"{self.canonical} has no {service} price on {at}; the first is from {periods[0].since}",
+            model=self.canonical,
+        )
+
+    def periods_between(self, service: str, first: date, last: date) -> list[Period]:
+        """Give every price that holds on one of the days. As `period`."""
+        later = (period for period in self.periods(service) if period.since and first < period.since <= last)
+        return [self.period(service, first), *later]
+
+    def rates_usd(self, service: str = STANDARD, at: date | None = None) -> dict[str, Decimal]:
+        """Give the stated base prices in USD, each per `METER_UNITS` of its meter."""
+        history = self.periods(service)
+        period = history[-1] if at is None else self.period(service, at)
+        return {
+            meter: Decimal(format(Decimal(rate).scaleb(-METER_EXPONENTS[meter], _EXACT).normalize(_EXACT), "f"))
+            for meter, rate in period.rows[0].meters.items()
+        }
+
+
+@attrs.frozen
+class PriceFile:
+    """One provider's prices."""
+
+    provider: str
+    aliases: tuple[str, ...]
+    models: tuple[ModelPrice, ...]
+
+
+@attrs.frozen
+class Cost:
+    """What a call cost, and by which price.
+
+    Attributes:
+        cost_nanos: In nano-USD, rounded up once.
+        input_tokens: All prompt tokens, cached ones too.
+        output_tokens: All completion tokens, reasoning too.
+        provider: Whose price it was.
+        model: The canonical id.
+        service: The service tier billed.
+        price_date: The day from which the price holds, else the day it was last checked.
+    """
+
+    cost_nanos: int
+    input_tokens: int
+    output_tokens: int
+    provider: str
+    model: str
+    service: str
+    price_date: date | None
+
+    @property
+    def cost_usd(self) -> Decimal:
+        """The cost in USD."""
+        return to_usd(self.cost_nanos)

@@ -1,0 +1,232 @@
+"""The price files' format: its keys, its checks, and the exact rates that come of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from coreason_budget.pricing.price import (
+    METER_EXPONENTS,
+    STANDARD,
+    TOKEN_METERS,
+    ModelPrice,
+    Period,
+    PriceFile,
+    Rates,
+    exact_rate,
+)
+
+if TYPE_CHECKING:
+    from coreason_budget.pricing.table import Reader
+
+SCHEMA = "1"
+MODES = ("chat", "embedding")
+_FILE_KEYS = {
+    "schema",
+    "provider",
+    "aliases",
+    "source",
+    "checked",
+    "cached_in_input",
+    "reasoning_in_output",
+    "service_aliases",
+    "models",
+}
+_MODEL_KEYS = {
+    "mode",
+    "encoding",
+    "max_output",
+    "snapshots",
+    "date_suffix",
+    "free",
+    "outrageous",
+    "price",
+    "service",
+}
+_NUMBER = re.compile(r"(?:0|[1-9][0-9]{0,19})(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,2})?", re.ASCII)
+_PROVIDER = re.compile(r"[a-z][a-z0-9_-]{0,63}", re.ASCII)
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
+# More than any list price per million tokens; above it, a table has usually lost a factor of 1000.
+_OUTRAGEOUS = {"input": exact_rate(Decimal(200), 9), "output": exact_rate(Decimal(700), 9)}
+
+
+def read_price_file(reader: Reader, root: Any, *, bundled: bool) -> PriceFile:
+    """Turn the root node of a price file into its models.
+
+    Raises:
+        ConfigError: It is not a price file; starts with ``file:line``.
+    """
+    return _File(reader, bundled).read(root)
+
+
+@attrs.frozen
+class _File:
+    """Reads the top of a file and its models."""
+
+    reader: Reader
+    bundled: bool
+
+    def read(self, root: Any) -> PriceFile:
+        keys = self.reader.mapping(root, "the file", _FILE_KEYS)
+        required = ("schema", "provider", "models", *(("source", "checked") if self.bundled else ()))
+        for key in required:
+            if key not in keys:
+                self.reader.fail(root, f"the file lacks {key!r}")
+        if keys["schema"].value != SCHEMA:
+            self.reader.fail(keys["schema"], f"schema must be {SCHEMA}")
+        provider = self.reader.text(keys["provider"], "provider", _PROVIDER, "a provider's name")
+        header = self.header(keys)
+        aliases = self.reader.unique(keys.get("aliases"), "aliases") or (provider,)
+        models = self.reader.mapping(keys["models"], "models")
+        if not models:
+            self.reader.fail(keys["models"], "models is empty")
+        entries = tuple(self.model(provider, model, node, header) for model, node in models.items())
+        self.check_ids(entries, keys["models"])
+        return PriceFile(provider, aliases, entries)
+
+    def header(self, keys: Mapping[str, Any]) -> dict[str, Any]:
+        """Read what every model of the file shares."""
+        header: dict[str, Any] = {}
+        if "source" in keys:
+            header["source"] = self.reader.text(keys["source"], "source")
+        if "checked" in keys:
+            header["checked"] = self.reader.day(keys["checked"], "checked")
+        for key in ("cached_in_input", "reasoning_in_output"):
+            if key in keys:
+                header[key] = self.reader.flag(keys[key], key)
+        if "service_aliases" in keys:
+            pairs = self.reader.mapping(keys["service_aliases"], "service_aliases")
+            header["service_aliases"] = {
+                name: self.reader.text(node, "service_aliases") for name, node in pairs.items()
+            }
+        return header
+
+    def check_ids(self, entries: tuple[ModelPrice, ...], node: Any) -> None:
+        seen: dict[str, str] = {}
+        lines = {key.value: key for key, _ in node.value}
+        for entry in entries:
+            for name in entry.ids():
+                if name in seen:
+                    self.reader.fail(lines[entry.model], f"{name!r} is already an id of {seen[name]}")
+                seen[name] = entry.model
+
+    def model(self, provider: str, model: str, node: Any, header: Mapping[str, Any]) -> ModelPrice:
+        keys = self.reader.mapping(node, model, _MODEL_KEYS)
+        if "price" not in keys:
+            self.reader.fail(node, f"{model} has no price")
+        mode = self.reader.text(keys["mode"], f"{model}: mode") if "mode" in keys else "chat"
+        if mode not in MODES:
+            self.reader.fail(keys["mode"], f"{model}: mode {mode!r} is not one of {', '.join(MODES)}")
+        flags = {key: key in keys and self.reader.flag(keys[key], f"{model}: {key}") for key in ("free", "outrageous")}
+        histories = _Histories(self.reader, self.bundled, model, mode, **flags)
+        prices = {STANDARD: histories.history(keys["price"], f"{model}: price")}
+        if "service" in keys:
+            for name, value in self.reader.mapping(keys["service"], f"{model}: service").items():
+                if not _NAME.fullmatch(name) or name == STANDARD:
+                    self.reader.fail(value, f"{model}: service: {name!r} is not the name of a further service")
+                prices[name] = histories.history(value, f"{model}: service {name}", prices[STANDARD][-1])
+        return ModelPrice(
+            canonical=f"{provider}/{model}",
+            provider=provider,
+            model=model,
+            prices=prices,
+            mode=mode,
+            encoding=self.reader.text(keys["encoding"], f"{model}: encoding") if "encoding" in keys else None,
+            max_output=self.reader.count(keys["max_output"], f"{model}: max_output") if "max_output" in keys else None,
+            snapshots=self.reader.unique(keys.get("snapshots"), f"{model}: snapshots"),
+            date_suffix="date_suffix" in keys and self.reader.flag(keys["date_suffix"], f"{model}: date_suffix"),
+            **header,
+        )
+
+
+@attrs.frozen
+class _Histories:
+    """Reads the prices of one model: rows, their tiers, and their history."""
+
+    reader: Reader
+    bundled: bool
+    model: str
+    mode: str
+    free: bool
+    outrageous: bool
+
+    def history(self, node: Any, what: str, standard: Period | None = None) -> tuple[Period, ...]:
+        rows = node.value if node.id == "sequence" else [node]
+        if not rows:
+            self.reader.fail(node, f"{what} is empty")
+        periods: list[Period] = []
+        for row in rows:
+            period = self.period(row, what, standard)
+            if periods and period.since is None:
+                self.reader.fail(row, f"{what}: every row but the first needs 'from'")
+            if periods and periods[-1].since and period.since and period.since <= periods[-1].since:
+                self.reader.fail(row, f"{what}: 'from' must ascend, newest last")
+            periods.append(period)
+        return tuple(periods)
+
+    def period(self, node: Any, what: str, standard: Period | None) -> Period:
+        keys = self.reader.mapping(node, what, {"from", "tiers", *METER_EXPONENTS})
+        since = self.reader.day(keys.pop("from"), f"{what}: from") if "from" in keys else None
+        tier_node = keys.pop("tiers", None)
+        base = self.meters(node, keys, what)
+        if standard is not None:
+            self.inherit(node, base, standard.rows[0].meters, what)
+        rows = [Rates(-1, base)]
+        if tier_node is not None:
+            rows.extend(self.tiers(tier_node, base, what))
+        return Period(since, tuple(rows))
+
+    def inherit(self, node: Any, base: dict[str, int], standard: Mapping[str, int], what: str) -> None:
+        # Tools and requests cost the same in every service. A meter that is dearer than its
+        # fall-back must be stated again, or an hour's cache write would pass for 5 minutes'.
+        without = Rates(-1, {meter: rate for meter, rate in standard.items() if meter in base})
+        for meter, rate in standard.items():
+            if meter not in TOKEN_METERS:
+                base.setdefault(meter, rate)
+            elif meter not in base and rate > (without.rate(meter) or 0):
+                self.reader.fail(node, f"{what}: {meter} is missing; the standard price has one")
+
+    def tiers(self, node: Any, base: Mapping[str, int], what: str) -> Iterator[Rates]:
+        last = -1
+        for item in self.reader.sequence(node, f"{what}: tiers"):
+            keys = self.reader.mapping(item, f"{what}: tier", {"above", "inclusive", *TOKEN_METERS})
+            if "above" not in keys:
+                self.reader.fail(item, f"{what}: a tier needs 'above'")
+            above = self.reader.count(keys.pop("above"), f"{what}: above")
+            if "inclusive" in keys and self.reader.flag(keys.pop("inclusive"), f"{what}: inclusive"):
+                above -= 1
+            if above <= last:
+                self.reader.fail(item, f"{what}: tiers must ascend")
+            meters = self.meters(item, keys, f"{what}: tier")
+            missing = [meter for meter in base if meter in TOKEN_METERS and meter not in meters]
+            if missing:
+                self.reader.fail(item, f"{what}: the tier lacks {', '.join(missing)}")
+            last = above
+            yield Rates(above, {**base, **meters})
+
+    def meters(self, node: Any, keys: Mapping[str, Any], what: str) -> dict[str, int]:
+        found = {meter: self.rate(value, meter, f"{what}: {meter}") for meter, value in keys.items()}
+        for needed in ("input", "output") if self.mode == "chat" else ("input",):
+            if needed not in found:
+                self.reader.fail(node, f"{what}: a {self.mode} model needs a price for {needed}")
+        if self.bundled and found.get("cache_read", 0) > found["input"]:
+            self.reader.fail(keys["cache_read"], f"{what}: cache_read is dearer than input")
+        return found
+
+    def rate(self, node: Any, meter: str, what: str) -> int:
+        if node.id == "scalar" and node.value.startswith("-"):
+            self.reader.fail(node, f"{what}: {node.value[:60]} is negative")
+        text = self.reader.text(node, what, _NUMBER, "a plain number of USD, as 2.50")
+        rate = exact_rate(Decimal(text), METER_EXPONENTS[meter])
+        if rate is None:
+            self.reader.fail(node, f"{what}: {text} is finer than 1e-15 USD for one unit")
+        if rate == 0 and not self.free:
+            self.reader.fail(node, f"{what}: a price of 0 needs 'free: true'")
+        ceiling = _OUTRAGEOUS["input" if not meter.startswith(("output", "reasoning")) else "output"]
+        if self.bundled and meter in TOKEN_METERS and ceiling and rate > ceiling and not self.outrageous:
+            self.reader.fail(node, f"{what}: {text} is outrageous; if it is true, say 'outrageous: true'")
+        return rate

@@ -1,0 +1,199 @@
+"""The price files' format: what is read, and that nothing doubtful is."""
+
+from pathlib import Path
+
+import pytest
+
+from coreason_budget.errors import ConfigError
+from coreason_budget.pricing.price import PriceFile
+from coreason_budget.pricing.table import load_file, parse
+
+HEAD = "schema: 1\nprovider: p\nmodels:\n"  # three lines: a model begins on the fourth
+BUNDLED = "schema: 1\nprovider: p\nsource: https://example.com\nchecked: 2026-11-23\nmodels:\n"
+
+
+def read(text: str, *, bundled: bool = False) -> PriceFile:
+    return parse(text.encode(), "p.yaml", bundled=bundled)
+
+
+def test_text_becomes_exact_nanos_per_million() -> None:
+    """2.50 USD a million tokens are 2,500,000,000 nanos; an exponent is taken where it is exact."""
+    file = read(HEAD + "  m: {price: {input: 2.50, output: 1e-9, web_search: 10, per_request: 0.01}}")
+    (rates,) = file.models[0].prices["standard"][0].rows
+    assert rates.meters == {
+        "input": 2_500_000_000,
+        "output": 1,
+        "web_search": 10 * 10**12,
+        "per_request": 10**13,
+    }
+
+
+def test_price_of_a_request_is_charged_once_a_call(tmp_path: Path) -> None:
+    """per_request is USD for a call, added before the one rounding."""
+    from coreason_budget.pricing import PricingEngine
+
+    path = tmp_path / "p.yaml"
+    path.write_text(HEAD + "  m: {max_output: 5, price: {input: 1, output: 2, per_request: 0.005}}")
+    engine = PricingEngine(prices_file=path)
+    assert engine.calculate_nanos("m", 3) == 5_000_000 + 3_000
+    assert engine.estimate_nanos("m", input_tokens=3) == 5_000_000 + 3_000 + 10_000
+
+
+def test_tier_may_include_its_edge() -> None:
+    """`inclusive: true` makes `above` the first token of the tier."""
+    period = (
+        read(HEAD + "  m: {price: {input: 1, output: 1, tiers: [{above: 10, inclusive: true, input: 2, output: 2}]}}")
+        .models[0]
+        .prices["standard"][0]
+    )
+    assert [period.rates(n).meters["input"] // 10**9 for n in (9, 10, 11)] == [1, 2, 2]
+
+
+PRICE = "price: {input: 1, output: 2}"
+BROKEN = {
+    "empty file": ("", 1, "empty"),
+    "not a mapping": ("- a", 1, "mapping"),
+    "not YAML": ("schema: 1\nmodels: ]\n", 2, "not YAML"),
+    "tab": ("schema: 1\n\tprovider: p", 2, "not YAML"),
+    "two documents": ("schema: 1\n---\nschema: 1", 2, "document"),
+    "control character": ("schema: 1\nprovider: \x07", 2, "not YAML"),
+    "nested too deeply": ("schema: 1\nmodels: " + "[" * 50_000, 2, "nest"),
+    "wrong schema": (f"schema: 2\nprovider: p\nmodels:\n  m: {{{PRICE}}}", 1, "schema must be 1"),
+    "no schema": (f"provider: p\nmodels:\n  m: {{{PRICE}}}", 1, "lacks 'schema'"),
+    "no models": ("schema: 1\nprovider: p", 1, "lacks 'models'"),
+    "models empty": ("schema: 1\nprovider: p\nmodels: {}", 3, "empty"),
+    "unknown key of the file": ("schema: 1\ncurrency: EUR", 2, "currency"),
+    "provider with a slash": ("schema: 1\nprovider: a/b\nmodels: {}", 2, "provider"),
+    "duplicate key": ("schema: 1\nprovider: p\nprovider: q", 3, "twice"),
+    "duplicate model": (HEAD + f"  m: {{{PRICE}}}\n  m: {{{PRICE}}}", 5, "twice"),
+    "duplicate id by snapshot": (
+        HEAD + f"  m-v1: {{{PRICE}}}\n  m:\n    snapshots: [v1]\n    {PRICE}",
+        5,
+        "'m-v1' is already an id of m-v1",
+    ),
+    "duplicate snapshot": (HEAD + f"  m:\n    snapshots: [v1,\n      v1]\n    {PRICE}", 6, "twice"),
+    "duplicate alias": (f"schema: 1\nprovider: p\naliases: [a, a]\nmodels:\n  m: {{{PRICE}}}", 3, "twice"),
+    "unknown key of a model": (HEAD + f"  m:\n    {PRICE}\n    prices: 1", 6, "unknown key 'prices'"),
+    "unknown meter": (HEAD + "  m:\n    price: {input: 1,\n      outptu: 1}", 6, "outptu"),
+    "no price": (HEAD + "  m:\n    max_output: 5", 5, "no price"),
+    "no input": (HEAD + "  m: {price: {output: 1}}", 4, "needs a price for input"),
+    "no output of a chat model": (HEAD + "  m: {price: {input: 1}}", 4, "needs a price for output"),
+    "negative": (HEAD + "  m: {price: {input: -1, output: 1}}", 4, "negative"),
+    "sexagesimal": (HEAD + "  m: {price: {input: 10:00, output: 1}}", 4, "10:00"),
+    "not a number": (HEAD + "  m: {price: {input: .nan, output: 1}}", 4, "nan"),
+    "infinite": (HEAD + "  m: {price: {input: 1, output: inf}}", 4, "inf"),
+    "boolean": (HEAD + "  m: {price: {input: yes, output: 1}}", 4, "yes"),
+    "hexadecimal": (HEAD + "  m: {price: {input: 0x10, output: 1}}", 4, "0x10"),
+    "underscores": (HEAD + "  m: {price: {input: 1_000, output: 1}}", 4, "1_000"),
+    "comma": (HEAD + '  m: {price: {input: "1,5", output: 1}}', 4, "1,5"),
+    "foreign digits": (HEAD + "  m: {price: {input: ٣, output: 1}}", 4, "plain number"),
+    "leading zero": (HEAD + "  m: {price: {input: 010, output: 1}}", 4, "010"),
+    "empty number": (HEAD + "  m:\n    price:\n      input:\n      output: 1", 6, "input"),
+    "too fine": (HEAD + "  m: {price: {input: 1e-10, output: 1}}", 4, "finer"),
+    "list for a number": (HEAD + "  m: {price: {input: [1], output: 1}}", 4, "sequence"),
+    "zero not marked free": (HEAD + "  m: {price: {input: 0, output: 1}}", 4, "free: true"),
+    "zero cache price": (HEAD + "  m: {price: {input: 1, cache_read: 0.00, output: 1}}", 4, "free: true"),
+    "free is not a flag": (HEAD + f"  m: {{free: 1, {PRICE}}}", 4, "true or false"),
+    "unknown mode": (HEAD + f"  m: {{mode: video, {PRICE}}}", 4, "mode"),
+    "max_output of 0": (HEAD + f"  m: {{max_output: 0, {PRICE}}}", 4, "max_output"),
+    "no such day": (HEAD + "  m:\n    price:\n      - {from: 2026-02-30, input: 1, output: 1}", 6, "calendar"),
+    "odd date": (HEAD + "  m:\n    price:\n      - {from: 23.11.2026, input: 1, output: 1}", 6, "date"),
+    "history not ascending": (
+        HEAD + "  m:\n    price:\n      - {from: 2026-02-01, input: 1, output: 1}\n"
+        "      - {from: 2026-02-01, input: 2, output: 1}",
+        7,
+        "ascend",
+    ),
+    "history without a date": (
+        HEAD + "  m:\n    price:\n      - {from: 2026-02-01, input: 1, output: 1}\n      - {input: 2, output: 1}",
+        7,
+        "needs 'from'",
+    ),
+    "empty history": (HEAD + "  m: {price: []}", 4, "empty"),
+    "tiers out of order": (
+        HEAD + "  m:\n    price: {input: 1, output: 1, tiers: [\n      {above: 9, input: 2, output: 2},\n"
+        "      {above: 8, input: 3, output: 3}]}",
+        7,
+        "ascend",
+    ),
+    "tier without an edge": (HEAD + "  m: {price: {input: 1, output: 1, tiers: [{input: 2, output: 2}]}}", 4, "above"),
+    "tier without a meter of the base": (
+        HEAD + "  m: {price: {input: 1, cache_read: 1, output: 1, tiers: [{above: 9, input: 2, output: 2}]}}",
+        4,
+        "lacks cache_read",
+    ),
+    "service without a dearer meter": (
+        HEAD + "  m:\n    price: {input: 1, cache_write: 2, cache_write_1h: 3, output: 1}\n"
+        "    service:\n      batch: {input: 1, cache_write: 1, output: 1}",
+        7,
+        "cache_write_1h is missing",
+    ),
+    "service named standard": (
+        HEAD + f"  m:\n    {PRICE}\n    service:\n      standard: {{input: 1, output: 1}}",
+        7,
+        "standard",
+    ),
+    "anchor": (HEAD + "  m: {price: &p {input: 1, output: 1}}\n  n: {price: *p}", 4, "aliases"),
+    "alias loop": (HEAD + "  m: &m {price: *m}", 4, "aliases"),
+    "tag": (HEAD + "  m: !!python/object:os.system {price: 1}", 4, "tags"),
+    "merge key": (HEAD + "  m: {<<: {input: 1}, price: {input: 1, output: 1}}", 4, "unknown key '<<'"),
+    "id with a space": (HEAD + f"  a b: {{{PRICE}}}", 4, "without spaces"),
+    "id too long": (HEAD + f"  ? {'x' * 257}\n  : {{{PRICE}}}", 4, "without spaces"),
+}
+
+
+@pytest.mark.parametrize(("text", "line", "words"), BROKEN.values(), ids=BROKEN)
+def test_broken_file_is_refused_with_file_and_line(text: str, line: int, words: str) -> None:
+    """Whatever is not plainly meant is an error that says where."""
+    with pytest.raises(ConfigError) as caught:
+        read(text)
+    assert str(caught.value).startswith(f"p.yaml:{line}: ")
+    assert words in str(caught.value)
+    assert caught.value.field == "prices_file"
+
+
+GATES = {
+    "cache read dearer than input": ("  m: {price: {input: 1, cache_read: 2, output: 1}}", 6, "dearer"),
+    "outrageous input": ("  m: {price: {input: 200.01, output: 1}}", 6, "outrageous"),
+    "outrageous output": ("  m: {price: {input: 1, output: 3200}}", 6, "outrageous"),
+}
+
+
+@pytest.mark.parametrize(("text", "line", "words"), GATES.values(), ids=GATES)
+def test_bundled_files_have_to_pass_the_sanity_gates(text: str, line: int, words: str) -> None:
+    """What is nearly always a slip needs an explicit word in our files; a user may have odd prices."""
+    with pytest.raises(ConfigError, match=words) as caught:
+        read(BUNDLED + text, bundled=True)
+    assert str(caught.value).startswith(f"p.yaml:{line}: ")
+    assert read(BUNDLED + text).models
+
+
+def test_outrageous_price_may_be_meant() -> None:
+    """`outrageous: true` lists the exception."""
+    assert read(BUNDLED + "  m: {outrageous: true, price: {input: 500, output: 900}}", bundled=True).models
+
+
+@pytest.mark.parametrize("missing", ["source: https://example.com\n", "checked: 2026-11-23\n"])
+def test_bundled_files_say_where_and_when(missing: str) -> None:
+    """A price of ours has a source and a date; a user's file needs neither."""
+    text = BUNDLED.replace(missing, "") + f"  m: {{{PRICE}}}"
+    with pytest.raises(ConfigError, match=missing[:6]):
+        read(text, bundled=True)
+    assert read(text).models
+
+
+def test_file_that_is_not_utf8_is_refused_with_its_line() -> None:
+    """The line of the first bad byte."""
+    with pytest.raises(ConfigError, match=r"^p\.yaml:2: not UTF-8"):
+        parse(b"schema: 1\nprovider: \xff", "p.yaml")
+
+
+def test_file_that_cannot_be_read_is_refused_by_name(tmp_path: Path) -> None:
+    """A missing file and a directory are errors of the setting, at construction."""
+    from coreason_budget.pricing import PricingEngine
+
+    for path in (tmp_path / "none.yaml", tmp_path):
+        with pytest.raises(ConfigError, match="cannot be read"):
+            PricingEngine(prices_file=path)
+        with pytest.raises(ConfigError, match="cannot be read"):
+            load_file(path)
