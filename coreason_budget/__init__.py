@@ -1,5 +1,6 @@
 """coreason-budget: an LLM application must never spend more than it may."""
 
+from coreason_budget.config import BudgetConfig
 from coreason_budget.errors import (
     BudgetError,
     BudgetExceededError,
@@ -15,12 +16,16 @@ from coreason_budget.errors import (
     UnknownModelError,
 )
 from coreason_budget.guard import BudgetGuard
+from coreason_budget.manager import BudgetManager
 from coreason_budget.pricing import PricingEngine
+from coreason_budget.reservation import Reservation
 
 __all__ = [
+    "BudgetConfig",
     "BudgetError",
     "BudgetExceededError",
     "BudgetGuard",
+    "BudgetManager",
     "ConfigError",
     "IdempotencyConflictError",
     "InvalidAmountError",
@@ -29,6 +34,7 @@ __all__ = [
     "LedgerUnavailableError",
     "OutcomeUnknownError",
     "PricingEngine",
+    "Reservation",
     "ReservationError",
     "ReservationNotSettledError",
     "UnknownModelError",

@@ -1,0 +1,320 @@
+"""BudgetConfig: every setting, declared once. Keywords beat the environment, which beats `.env`.
+
+A setting's environment name, documentation and line in ``coreason-budget config`` all come from
+its field.
+"""
+
+import difflib
+import json
+import logging
+import math
+import os
+import re
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, NoReturn
+from urllib.parse import quote
+
+import cattrs
+from attrs import Attribute, Factory, field, fields, frozen
+from dotenv import dotenv_values
+
+from coreason_budget.errors import BudgetError, ConfigError, InvalidIdError
+from coreason_budget.limits import Limit
+from coreason_budget.model import BUILT_IN_KINDS, MAX_TTL_S, check_tag_kind
+from coreason_budget.money import Usd, to_limit_nanos, to_usd
+from coreason_budget.windows import load_zone
+
+PREFIX = "COREASON_BUDGET_"
+UNLIMITED = "unlimited"
+DEFAULT_FILE = "coreason-budget.db"
+
+_NAMESPACE = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
+_log = logging.getLogger("coreason_budget")
+
+Prices = Mapping[str, Mapping[str, Any]]
+
+
+def hide_password(url: str | None) -> str | None:
+    """A URL as it may be shown: without user, password and options."""
+    if url is None:
+        return None
+    scheme, separator, rest = url.partition("://")
+    if not (separator and scheme.isalpha()):
+        scheme, separator, rest = "", "", url
+    before, at, place = rest.rpartition("@")
+    if "?" in before:  # In the password, or before options that hold an `@`: nobody knows.
+        return f"{scheme}{separator}***"
+    return f"{scheme}{separator}{'***@' if at else ''}{place.partition('?')[0]}"
+
+
+def environment_name(name: str) -> str:
+    """The environment variable of a setting."""
+    return PREFIX + name.upper()
+
+
+def _read(value: Any, type_: Any, name: str) -> Any:
+    """Turn a keyword or a text of the environment into a setting's type."""
+    try:
+        return _converter.structure(value, type_)
+    except BudgetError as error:
+        raise ConfigError(f"{name}: {str(error).partition(': ')[2]}", field=name) from None
+    except (ValueError, TypeError, cattrs.BaseValidationError) as error:
+        reason = str(error) if type(error) is ValueError else f"cannot be a {type(value).__name__}"
+        raise ConfigError(f"{name}: {reason}", field=name) from None
+
+
+def _whole_number(value: Any, _: Any) -> int:
+    if isinstance(value, bool) or not re.fullmatch(r"-?[0-9]{1,9}", str(value), re.ASCII):
+        raise ValueError(f"must be a whole number, not {repr(value)[:40]}")
+    return int(value)
+
+
+def _number(value: Any, _: Any) -> float:
+    if isinstance(value, float) and math.isfinite(value):
+        return value
+    if isinstance(value, bool) or not re.fullmatch(r"-?[0-9]{1,9}(\.[0-9]{1,9})?", str(value), re.ASCII):
+        raise ValueError(f"must be a number, not {repr(value)[:40]}")
+    return float(value)
+
+
+def _text(value: Any, _: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"must be text, not {type(value).__name__}")
+    return value
+
+
+def _path(value: Any, _: Any) -> Path:
+    if not isinstance(value, str | os.PathLike) or not str(value):
+        raise ValueError("must be the path of a file")
+    return Path(value)
+
+
+def _names(value: Any, _: Any) -> tuple[str, ...]:
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple) or not all(isinstance(p, str) for p in parts):
+        raise ValueError("must be names, in text separated by commas")
+    return tuple(p.strip() for p in parts if p.strip())
+
+
+def _usd_limit(value: Any, _: Any) -> Usd:
+    if value is None:
+        raise ValueError(f"None lifts no limit; say {UNLIMITED!r} if that is what you mean")
+    if value == UNLIMITED:
+        return UNLIMITED
+    return to_usd(to_limit_nanos(value, "limit"))
+
+
+def _prices(value: Any, _: Any) -> Prices:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value, parse_float=str, parse_constant=_no_constant)
+        except ValueError as error:
+            raise ValueError(f"is not JSON: {error}") from None
+    if not isinstance(value, Mapping) or not all(isinstance(v, Mapping) for v in value.values()):
+        raise ValueError('must map models to prices, as in {"my-model": {"input_cost_per_token": "0.000001", ...}}')
+    return value
+
+
+def _no_constant(text: str) -> NoReturn:
+    raise ValueError(f"{text} is not a number")
+
+
+_converter = cattrs.Converter(detailed_validation=False)
+_converter.register_structure_hook(int, _whole_number)
+_converter.register_structure_hook(float, _number)
+_converter.register_structure_hook(str, _text)
+_converter.register_structure_hook(Path, _path)
+_converter.register_structure_hook_func(lambda wanted: wanted == tuple[str, ...], _names)
+_converter.register_structure_hook_func(lambda wanted: wanted == Usd, _usd_limit)
+_converter.register_structure_hook_func(lambda wanted: wanted == Prices, _prices)
+
+
+def _from_environment(name: str, type_: Any, default: Any) -> Any:
+    variable = environment_name(name)
+    text = _environment().get(variable)
+    return default if not text else _read(text, type_, variable)
+
+
+def _environment() -> dict[str, str | None]:
+    path = Path(".env")
+    try:
+        dotenv = dotenv_values(path) if path.is_file() else {}
+    except (OSError, ValueError) as error:
+        raise ConfigError(f".env: {path.absolute()} cannot be read: {type(error).__name__}", field=".env") from None
+    return {**dotenv, **{name: text for name, text in os.environ.items() if text}}
+
+
+def _wired(_: type, attributes: "list[Attribute[Any]]") -> "list[Attribute[Any]]":
+    """Give every field its environment variable as default, and its type as converter."""
+    return [
+        a.evolve(
+            default=Factory(partial(_from_environment, a.name, a.type, a.default)),
+            converter=partial(_read, type_=a.type, name=a.name),
+        )
+        for a in attributes
+    ]
+
+
+def _between(least: float, most: float) -> Callable[[Any, "Attribute[Any]", float], None]:
+    def check(_: Any, attribute: "Attribute[Any]", value: float) -> None:
+        if not least <= value <= most:
+            raise ConfigError(f"{attribute.name}: must be from {least} to {most}, not {value}", field=attribute.name)
+
+    return check
+
+
+def _one_of(*allowed: str) -> Callable[[Any, "Attribute[Any]", str], None]:
+    def check(_: Any, attribute: "Attribute[Any]", value: str) -> None:
+        if value not in allowed:
+            reason = f"must be {' or '.join(allowed)}, not {value[:40]!r}"
+            raise ConfigError(f"{attribute.name}: {reason}", field=attribute.name)
+
+    return check
+
+
+def _known_zone(_: Any, attribute: "Attribute[Any]", value: str) -> None:
+    load_zone(value)
+
+
+def _plain_name(_: Any, attribute: "Attribute[Any]", value: str) -> None:
+    if not _NAMESPACE.fullmatch(value):
+        raise ConfigError("namespace: must match [A-Za-z0-9_.-]{1,64}", field="namespace")
+
+
+def _scope_kinds(_: Any, attribute: "Attribute[Any]", value: tuple[str, ...]) -> None:
+    for kind in value:
+        if kind not in BUILT_IN_KINDS:
+            try:
+                check_tag_kind(kind, attribute.name)
+            except InvalidIdError as error:
+                raise ConfigError(str(error), field=attribute.name) from None
+
+
+def _setting(default: Any, help: str, **more: Any) -> Any:
+    return field(default=default, metadata={"help": help}, **more)
+
+
+def _secret_url(help: str) -> Any:
+    return _setting(None, help, repr=lambda url: repr(hide_password(url)) if url else "")
+
+
+def _hidden(value: tuple[str, ...]) -> str:
+    return f"({len(value)} hidden)" if value else ""
+
+
+@frozen(kw_only=True, field_transformer=_wired)
+class BudgetConfig:
+    """The settings of a budget. Each is a keyword here and ``COREASON_BUDGET_<NAME>`` outside.
+
+    Raises:
+        ConfigError: A value that is not allowed. Names the setting or its variable.
+    """
+
+    redis_url: str | None = _secret_url("Redis to keep budgets in. Without it and LEDGER_URL: an SQLite file.")
+    ledger_url: str | None = _secret_url(
+        "Where budgets are kept: redis://, rediss://, unix://, sqlite:///path or memory://. Beats REDIS_URL. "
+        "Left out: coreason-budget.db in the working directory."
+    )
+    daily_user_limit_usd: Usd = _setting("10.00", "What every user may spend a day; `unlimited` lifts it.")
+    daily_project_limit_usd: Usd = _setting("500.00", "What every project may spend a day.")
+    daily_global_limit_usd: Usd = _setting("5000.00", "What all calls together may spend a day.")
+    limits_file: Path | None = _setting(None, "YAML file with more windows, single subjects, models and tags.")
+    required_scopes: tuple[str, ...] = _setting(
+        (), "Scopes that every call must name, for example `project,team`.", validator=_scope_kinds
+    )
+    model_price_overrides: Prices = _setting({}, "Prices of your own, as JSON: USD per token by model.")
+    prices_file: Path | None = _setting(None, "YAML file with prices of your own, in the bundled table's format.")
+    timezone: str = _setting("UTC", "IANA time zone whose calendar the windows follow.", validator=_known_zone)
+    namespace: str = _setting("coreason", "Keeps budgets apart that share a ledger.", validator=_plain_name)
+    reservation_ttl_s: float = _setting(
+        600, "Seconds until an unsettled reservation lapses.", validator=_between(0.001, MAX_TTL_S)
+    )
+    on_lapse: str = _setting(
+        "charge", "What a lapsed reservation counts as: `charge` or `release`.", validator=_one_of("charge", "release")
+    )
+    ledger_timeout_s: float = _setting(
+        1.0, "Seconds one whole ledger operation may take, retries within it.", validator=_between(0.01, 60)
+    )
+    host: str = _setting("127.0.0.1", "Address the service listens on.")
+    port: int = _setting(8000, "Port the service listens on.", validator=_between(1, 65535))
+    workers: int = _setting(2, "Worker processes of the service.", validator=_between(1, 512))
+    threads: int = _setting(4, "Threads of each worker.", validator=_between(1, 512))
+    worker_timeout_s: int = _setting(
+        30, "Seconds after which a worker that hangs is replaced.", validator=_between(1, 3600)
+    )
+    graceful_timeout_s: int = _setting(
+        30, "Seconds that requests in flight have to finish at a stop.", validator=_between(1, 3600)
+    )
+    api_keys: tuple[str, ...] = _setting(
+        (), "Keys the service accepts as `Authorization: Bearer KEY`. Left out: it asks for none.", repr=_hidden
+    )
+    log_path: Path = _setting(Path("logs/app.log"), "Where the service writes its log, beside stderr.")
+
+    def __attrs_post_init__(self) -> None:
+        known = {environment_name(f.name) for f in fields(BudgetConfig)}
+        for variable in sorted(_environment()):
+            if variable.startswith(PREFIX) and variable not in known:
+                close = difflib.get_close_matches(variable, known, 1)
+                hint = f"; did you mean {close[0]}?" if close else ""
+                _log.warning("%s is not a setting and is ignored%s", variable, hint)
+
+    @property
+    def url(self) -> str:
+        """The ledger's URL, the default filled in."""
+        return self.ledger_url or self.redis_url or f"sqlite:///{quote(str(Path(DEFAULT_FILE).absolute()))}"
+
+    @property
+    def daily_limits(self) -> tuple[Limit, ...]:
+        """The three daily limits."""
+        return tuple(
+            Limit(kind, None, "day", "usd", None if amount == UNLIMITED else to_limit_nanos(amount))
+            for kind, amount in (
+                ("user", self.daily_user_limit_usd),
+                ("project", self.daily_project_limit_usd),
+                ("global", self.daily_global_limit_usd),
+            )
+        )
+
+
+@frozen
+class Setting:
+    """One setting as a person reads it: its value as text (secrets hidden) and where it came from."""
+
+    name: str
+    variable: str
+    value: str
+    source: str
+    help: str
+
+
+def describe(config: BudgetConfig) -> list[Setting]:
+    """Every setting of a configuration, in the order of declaration."""
+    return [
+        Setting(
+            f.name, environment_name(f.name), _show(f, getattr(config, f.name)), _source(config, f), f.metadata["help"]
+        )
+        for f in fields(BudgetConfig)
+    ]
+
+
+def _source(config: BudgetConfig, attribute: "Attribute[Any]") -> str:
+    variable = environment_name(attribute.name)
+    try:
+        outside = _read(attribute.default.factory(), attribute.type, attribute.name)  # type: ignore[union-attr]
+    except ConfigError:
+        return "keyword"
+    if getattr(config, attribute.name) != outside:
+        return "keyword"
+    if os.environ.get(variable):
+        return "environment"
+    return ".env" if _environment().get(variable) else "default"
+
+
+def _show(attribute: "Attribute[Any]", value: Any) -> str:
+    if callable(attribute.repr):
+        return attribute.repr(value).strip("'")
+    if value is None or value == () or value == {}:
+        return ""
+    return ",".join(value) if isinstance(value, tuple) else json.dumps(value) if isinstance(value, dict) else str(value)

@@ -1,0 +1,370 @@
+"""BudgetManager: the front door. Puts settings, prices, guard and ledger together, and speaks USD."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+from attrs import astuple
+
+from coreason_budget.config import BudgetConfig, hide_password
+from coreason_budget.errors import ConfigError, InvalidAmountError
+from coreason_budget.guard import BudgetGuard
+from coreason_budget.ledger import Ledger, open_ledger
+from coreason_budget.ledger.base import Clock
+from coreason_budget.limits import Limit, LimitBook
+from coreason_budget.model import Amounts, Balance, Entry, Receipt, Subject, Verdict, check_count, check_id
+from coreason_budget.money import Usd, to_nanos, usd_text
+from coreason_budget.pricing import PricingEngine
+from coreason_budget.pricing.usage import read_usage
+from coreason_budget.reservation import Reservation
+from coreason_budget.windows import Calendar
+
+_log = logging.getLogger("coreason_budget")
+_log.addHandler(logging.NullHandler())
+
+Tags = Mapping[str, str]
+
+
+class BudgetManager:
+    """Budgets for a whole application: check, reserve and book LLM calls in USD.
+
+    One manager serves every thread, and may be made before or after a fork. Every method fails
+    closed: an error means that the call must not go ahead.
+
+    Args:
+        config: The settings; left out, they come from the environment and `.env`.
+        ledger: A ledger of one's own, instead of the one that the settings name.
+        clock: For tests: the ledger's time (microseconds since the epoch) -> the time to use.
+
+    Raises:
+        ConfigError: A setting, limits file or price file that cannot be used.
+    """
+
+    def __init__(
+        self, config: BudgetConfig | None = None, *, ledger: Ledger | None = None, clock: Clock | None = None
+    ) -> None:
+        if ledger is not None and clock is not None:
+            raise ConfigError("clock: give it to the ledger that you pass", field="clock")
+        self.config = config if config is not None else BudgetConfig()
+        self.pricing = PricingEngine(self.config.model_price_overrides, self.config.prices_file)
+        timezone, limits = _limits(self.config, self.pricing)
+        self.ledger = ledger if ledger is not None else _ledger(self.config, timezone, clock or int)
+        self.guard = BudgetGuard(
+            self.ledger,
+            LimitBook(limits, Calendar(timezone)),
+            ttl_s=self.config.reservation_ttl_s,
+            on_lapse=self.config.on_lapse,
+            required_scopes=self.config.required_scopes,
+        )
+
+    def check_availability(
+        self,
+        user_id: str,
+        project_id: str | None = None,
+        estimated_cost: Usd = 0,
+        *,
+        model: str | None = None,
+        tags: Tags | None = None,
+    ) -> Verdict:
+        """Ask whether a call would fit now. Advisory: only `reserve` holds what it promises.
+
+        Args:
+            user_id: Who calls; needed.
+            project_id: For what.
+            estimated_cost: USD; a call without an estimate is refused once nothing is left.
+            model: The model, for budgets by model.
+            tags: Further scopes, kind to id.
+
+        Raises:
+            BudgetExceededError: It would not fit; says which budget, and when to come back.
+            LedgerUnavailableError: The budget could not be checked.
+            InvalidAmountError, InvalidIdError: A bad input; nothing was asked.
+        """
+        amounts = Amounts(to_nanos(estimated_cost, "estimated_cost"))
+        return self.guard.check(self._caller(user_id, project_id, model, tags), amounts)
+
+    def record_spend(
+        self,
+        user_id: str,
+        cost: Usd | None = None,
+        project_id: str | None = None,
+        model: str | None = None,
+        *,
+        tags: Tags | None = None,
+        input_tokens: int | None = None,
+        output_tokens: int | None = None,
+        idempotency_key: str | None = None,
+    ) -> Receipt:
+        """Book what a call cost, in full, also past its limits.
+
+        Args:
+            user_id: Who called; needed.
+            cost: USD. Left out, ``model`` and the token counts price the call.
+            project_id: For what.
+            model: The model.
+            tags: Further scopes, kind to id.
+            input_tokens: Counts towards limits in tokens, as ``output_tokens`` does.
+            output_tokens: See there.
+            idempotency_key: The same key and call counts once, for 24 h.
+
+        Raises:
+            OutcomeUnknownError: Sent, not answered: repeat with ``idempotency_key=error.op_id``.
+            LedgerUnavailableError: Not booked.
+            IdempotencyConflictError: The key stands for another call.
+            UnknownModelError: No price for the model.
+            InvalidAmountError, InvalidIdError: A bad input; nothing was booked.
+        """
+        subject = self._caller(user_id, project_id, model, tags)
+        tokens = _count_tokens(input_tokens, output_tokens)
+        given = None if cost is None else to_nanos(cost, "cost")
+        nanos = self._price(model, input_tokens, output_tokens) if given is None else given
+        receipt = self.guard.charge(
+            subject,
+            Amounts(nanos, tokens or 0),
+            idempotency_key=idempotency_key,
+            content=(user_id, project_id, model, subject.tags, given, input_tokens, output_tokens),
+        )
+        _log_spend(receipt)
+        return receipt
+
+    def reserve(
+        self,
+        user_id: str,
+        cost: Usd | None = None,
+        project_id: str | None = None,
+        model: str | None = None,
+        *,
+        tags: Tags | None = None,
+        input_tokens: int | None = None,
+        max_output_tokens: int | None = None,
+        ttl_s: float | None = None,
+        release_on: type[BaseException] | tuple[type[BaseException], ...] = (),
+        idempotency_key: str | None = None,
+    ) -> Reservation:
+        """Hold an upper bound of a call's cost until it is settled.
+
+        Args:
+            user_id: Who calls; needed.
+            cost: USD, an upper bound. Left out, ``model``, ``input_tokens`` and
+                ``max_output_tokens`` (or the model's own output limit) give one.
+            project_id: For what.
+            model: The model.
+            tags: Further scopes, kind to id.
+            input_tokens: Of the prompt, an upper bound.
+            max_output_tokens: What the call is limited to.
+            ttl_s: Seconds until it lapses, at most 24 h; a setting by default.
+            release_on: Exceptions after which the call surely was not billed.
+            idempotency_key: The same key and call is the same reservation, while it is open.
+
+        Raises:
+            BudgetExceededError: It does not fit; nothing is held.
+            OutcomeUnknownError: Sent, not answered: repeat with ``idempotency_key=error.op_id``.
+            LedgerUnavailableError: Nothing is held.
+            ReservationError: The key's reservation has ended.
+            IdempotencyConflictError: The key stands for another call.
+            UnknownModelError: No price for the model.
+            InvalidAmountError, InvalidIdError: A bad input; nothing is held.
+            TypeError: ``release_on`` is not of exception classes; nothing is held.
+        """
+        subject = self._caller(user_id, project_id, model, tags)
+        surely_unbilled = _exception_types(release_on)
+        given = None if cost is None else to_nanos(cost, "cost")
+        amounts = self._bound(given, model, input_tokens, max_output_tokens)
+        hold = self.guard.reserve(
+            subject,
+            amounts,
+            ttl_s=ttl_s,
+            idempotency_key=idempotency_key,
+            content=(user_id, project_id, model, subject.tags, given, input_tokens, max_output_tokens),
+        )
+        return Reservation(self, hold, surely_unbilled)
+
+    def settle(
+        self,
+        reservation_id: str,
+        cost: Usd | None = None,
+        *,
+        usage: object = None,
+        model: str | None = None,
+        input_tokens: int | None = None,
+        output_tokens: int | None = None,
+        idempotency_key: str | None = None,
+        entries: tuple[Entry, ...] = (),
+    ) -> Receipt:
+        """End a reservation with what the call really cost, in full.
+
+        Args:
+            reservation_id: As the reserve gave it.
+            cost: USD; or
+            usage: The usage object or dict of the provider's response; or
+            input_tokens: With ``output_tokens``, the counts.
+            output_tokens: See there.
+            model: What prices usage or counts, if not the model that was reserved for.
+            idempotency_key: A key of its own; else the reservation's.
+            entries: The reservation's accounts, where a handle still has them.
+
+        Raises:
+            ReservationError: Unknown, or already ended another way; nothing was changed.
+            OutcomeUnknownError: Sent, not answered: repeat the same call.
+            UnknownModelError: No price for the model; nothing was changed.
+            LedgerUnavailableError, IdempotencyConflictError, InvalidAmountError, InvalidIdError: As elsewhere.
+        """
+        if model is not None:
+            check_id(model, "model")
+        tokens = _count_tokens(input_tokens, output_tokens)
+        if (cost is not None or tokens is not None) == (usage is not None):
+            raise InvalidAmountError("cost: give a cost, a usage, or token counts", field="cost")
+        given = None if cost is None else to_nanos(cost, "cost")
+        counts = None if usage is None else read_usage(usage)
+
+        def price(reserved_model: str | None) -> int:
+            if given is not None:
+                return given
+            if counts is not None:
+                return self.pricing.cost_of(counts, _known(model or reserved_model)).cost_nanos
+            return self._price(model or reserved_model, input_tokens, output_tokens)
+
+        receipt = self.guard.settle(
+            reservation_id,
+            price,
+            tokens if counts is None else counts.input_tokens + counts.output_tokens,
+            idempotency_key=idempotency_key,
+            content=(given, counts and astuple(counts), input_tokens, output_tokens, model),
+            entries=entries,
+        )
+        _log_spend(receipt)
+        return receipt
+
+    def release(
+        self, reservation_id: str, *, idempotency_key: str | None = None, entries: tuple[Entry, ...] = ()
+    ) -> Receipt:
+        """End a reservation and book nothing: the call did not happen. Raises as `settle` does."""
+        return self.guard.release(reservation_id, idempotency_key=idempotency_key, entries=entries)
+
+    def lapse(self, reservation_id: str, *, entries: tuple[Entry, ...] = ()) -> Receipt:
+        """End a reservation now as its lapse would end it; a later settle corrects that."""
+        receipt = self.guard.lapse(reservation_id, entries=entries)
+        _log_spend(receipt)
+        return receipt
+
+    def usage(
+        self,
+        user_id: str | None = None,
+        project_id: str | None = None,
+        model: str | None = None,
+        tags: Tags | None = None,
+    ) -> tuple[Balance, ...]:
+        """Where every account of these scopes and of the whole stands."""
+        return self.guard.usage(self._subject(user_id, project_id, model, tags))
+
+    def close(self) -> None:
+        """Give the ledger's connections back."""
+        self.ledger.close()
+
+    def _caller(self, user_id: str, project_id: str | None, model: str | None, tags: Tags | None) -> Subject:
+        # None would leave the user's own limits out.
+        return self._subject(check_id(user_id, "user_id"), project_id, model, tags)
+
+    def _subject(self, user_id: str | None, project_id: str | None, model: str | None, tags: Tags | None) -> Subject:
+        subject = Subject.of(user_id, project_id, model, tags)
+        if subject.model is None:
+            return subject
+        return Subject(subject.user, subject.project, self.pricing.canonical(subject.model), subject.tags)
+
+    def _bound(
+        self, cost_nanos: int | None, model: str | None, input_tokens: int | None, max_output_tokens: int | None
+    ) -> Amounts:
+        tokens = _count_tokens(input_tokens, max_output_tokens, "max_output_tokens")
+        if cost_nanos is not None:
+            return Amounts(cost_nanos, tokens or 0)
+        if model is None or input_tokens is None:
+            raise InvalidAmountError(
+                "cost: give a cost, or a model with input_tokens and max_output_tokens", field="cost"
+            )
+        nanos = self.pricing.estimate_nanos(model, input_tokens=input_tokens, max_output_tokens=max_output_tokens)
+        if max_output_tokens is None:
+            max_output_tokens = self.pricing.card(model).max_output
+        return Amounts(nanos, input_tokens + (max_output_tokens or 0))
+
+    def _price(self, model: str | None, input_tokens: int | None, output_tokens: int | None) -> int:
+        if input_tokens is None and output_tokens is None:
+            raise InvalidAmountError("cost: give a cost, or a model with its token counts", field="cost")
+        return self.pricing.calculate_nanos(_known(model), input_tokens or 0, output_tokens or 0)
+
+
+def _exception_types(
+    release_on: type[BaseException] | tuple[type[BaseException], ...],
+) -> tuple[type[BaseException], ...]:
+    kinds = release_on if isinstance(release_on, tuple) else (release_on,)
+    # Found out in the block's exit, it would hide the caller's own exception.
+    if not all(isinstance(kind, type) and issubclass(kind, BaseException) for kind in kinds):
+        raise TypeError(f"release_on: must be an exception class or a tuple of them, not {release_on!r}")
+    return kinds
+
+
+def _known(model: str | None) -> str:
+    if model is None:
+        raise InvalidAmountError(
+            "cost: token counts need a model to be priced by; name one, or give a cost", field="cost"
+        )
+    return model
+
+
+def _count_tokens(
+    input_tokens: int | None, output_tokens: int | None, output_field: str = "output_tokens"
+) -> int | None:
+    if input_tokens is None and output_tokens is None:
+        return None
+    read = 0 if input_tokens is None else check_count(input_tokens, "input_tokens")
+    return read + (0 if output_tokens is None else check_count(output_tokens, output_field))
+
+
+def _ledger(config: BudgetConfig, timezone: str, clock: Clock) -> Ledger:
+    ledger = open_ledger(
+        config.url,
+        namespace=config.namespace,
+        timezone=timezone,
+        timeout_s=config.ledger_timeout_s,
+        clock=clock,
+    )
+    _log.info("budgets are kept in %s", hide_password(config.url))
+    return ledger
+
+
+def _limits(config: BudgetConfig, pricing: PricingEngine) -> tuple[str, list[Limit]]:
+    """The time zone and the limits: the file's, and the daily ones where it says nothing of them."""
+    if config.limits_file is None:
+        return config.timezone, list(config.daily_limits)
+    from coreason_budget.limits_file import read_limits_file
+
+    file = read_limits_file(config.limits_file, pricing.canonical)
+    if file.timezone and config.timezone not in (file.timezone, "UTC"):
+        raise ConfigError(
+            f"timezone: {config.timezone} is set, but {config.limits_file} says {file.timezone}; set one of them",
+            field="timezone",
+        )
+    said = {limit.place for limit in file.limits}
+    return file.timezone or config.timezone, [*file.limits, *(d for d in config.daily_limits if d.place not in said)]
+
+
+def _log_spend(receipt: Receipt) -> None:
+    """One structured event per booking: ``finops.spend.total``."""
+    if _log.isEnabledFor(logging.INFO):
+        scopes = {b.account.scope.kind: b.account.scope.id for b in receipt.balances}
+        _log.info(
+            "finops.spend.total",
+            extra={
+                "user_id": scopes.pop("user", None),
+                "project_id": scopes.pop("project", None),
+                "model": scopes.pop("model", None),
+                "tags": {kind: id for kind, id in scopes.items() if kind != "global"},
+                "cost_usd": usd_text(receipt.amounts.usd_nanos),
+                "tokens": receipt.amounts.tokens,
+                "status": receipt.status,
+                "op_id": receipt.op_id,
+                "reservation_id": receipt.reservation_id,
+                "replayed": receipt.replayed,
+                "late": receipt.late,
+            },
+        )

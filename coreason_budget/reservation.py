@@ -1,0 +1,145 @@
+"""Reservation: the handle a caller holds between admission and settlement."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from decimal import Decimal
+from types import TracebackType
+from typing import Protocol
+
+from coreason_budget.errors import ReservationNotSettledError
+from coreason_budget.model import Balance, Entry, Hold, Receipt
+from coreason_budget.money import Usd, to_usd
+
+_log = logging.getLogger("coreason_budget")
+
+
+class Ender(Protocol):
+    """What a reservation needs of the manager that made it."""
+
+    def settle(
+        self,
+        reservation_id: str,
+        cost: Usd | None = None,
+        *,
+        usage: object = None,
+        model: str | None = None,
+        input_tokens: int | None = None,
+        output_tokens: int | None = None,
+        idempotency_key: str | None = None,
+        entries: tuple[Entry, ...] = (),
+    ) -> Receipt:
+        """Book the true cost."""
+
+    def release(
+        self, reservation_id: str, *, idempotency_key: str | None = None, entries: tuple[Entry, ...] = ()
+    ) -> Receipt:
+        """Book nothing."""
+
+    def lapse(self, reservation_id: str, *, entries: tuple[Entry, ...] = ()) -> Receipt:
+        """Book what a lapse would."""
+
+
+class Reservation:
+    """Money held for one call. A context manager that wants `settle` (or `release`) inside.
+
+    Leaving the block by an exception ends the reservation as its lapse would, for the provider
+    may have billed; a later settle corrects that. Exceptions named in ``release_on`` release it.
+    After an attempted settle or release, and on KeyboardInterrupt, SystemExit or GeneratorExit,
+    nothing is sent. Leaving without either raises `ReservationNotSettledError`.
+    """
+
+    def __init__(self, ender: Ender, hold: Hold, release_on: tuple[type[BaseException], ...] = ()) -> None:
+        self._ender = ender
+        self._hold = hold
+        self._release_on = release_on
+        self._attempted = False
+
+    def __repr__(self) -> str:
+        return f"Reservation({self.id!r}, reserved_usd={self.reserved_usd}, lapses_at={self.lapses_at.isoformat()})"
+
+    @property
+    def id(self) -> str:
+        """What `BudgetManager.settle` and `release` know it by. Whoever has it may end it."""
+        return self._hold.reservation_id
+
+    @property
+    def op_id(self) -> str:
+        """The idempotency key of the reserve, the caller's or one made for it."""
+        return self._hold.op_id
+
+    @property
+    def reserved_usd(self) -> Decimal:
+        """What is held."""
+        return to_usd(self._hold.amounts.usd_nanos)
+
+    @property
+    def lapses_at(self) -> datetime:
+        """When it lapses, by the ledger's clock (UTC)."""
+        return datetime.fromtimestamp(self._hold.lapses_us / 1_000_000, UTC)
+
+    @property
+    def balances(self) -> tuple[Balance, ...]:
+        """The accounts of the call, as they stood after the reserve."""
+        return self._hold.balances
+
+    @property
+    def replayed(self) -> bool:
+        """The same reserve was admitted before; this is the same reservation."""
+        return self._hold.replayed
+
+    def settle(
+        self,
+        cost: Usd | None = None,
+        *,
+        usage: object = None,
+        input_tokens: int | None = None,
+        output_tokens: int | None = None,
+        model: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Receipt:
+        """Book what the call really cost: an amount, the provider's usage, or token counts.
+
+        See `BudgetManager.settle`. ``model`` prices the call by another model than was reserved.
+        """
+        self._attempted = True
+        return self._ender.settle(
+            self.id,
+            cost,
+            usage=usage,
+            model=model,
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+            idempotency_key=idempotency_key,
+            entries=self._hold.entries,
+        )
+
+    def release(self, *, idempotency_key: str | None = None) -> Receipt:
+        """Book nothing: the call did not happen."""
+        self._attempted = True
+        return self._ender.release(self.id, idempotency_key=idempotency_key, entries=self._hold.entries)
+
+    def __enter__(self) -> Reservation:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._attempted or isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit):
+            return
+        if error is None:
+            raise ReservationNotSettledError(
+                f"reservation {self.id!r} was neither settled nor released in its block; "
+                f"it lapses at {self.lapses_at.isoformat()} unless you still settle it",
+                reservation_id=self.id,
+                reason="not settled",
+            )
+        try:
+            if isinstance(error, self._release_on):
+                self._ender.release(self.id, entries=self._hold.entries)
+            else:
+                self._ender.lapse(self.id, entries=self._hold.entries)
+        except Exception as failure:
+            # Whatever a ledger raises: the caller's own exception matters more; the reservation lapses by itself.
+            _log.warning("reservation %s could not be ended and will lapse: %s", self.id, failure)
