@@ -1,0 +1,69 @@
+"""The service's log: one JSON object a line, to stderr and to a rotated file that all workers share."""
+
+from __future__ import annotations
+
+import os
+from logging.config import dictConfig
+from pathlib import Path
+from typing import Any
+
+from coreason_budget.errors import ConfigError
+
+MAX_FILE_BYTES = 10 * 1024 * 1024
+OLD_FILES = 5
+
+_FIELDS = "%(levelname)s %(name)s %(process)d %(message)s"
+
+
+def configure(path: Path | None = None) -> None:
+    """Write the log of this process to stderr, and to ``path`` if there is one.
+
+    Every process calls it for itself: the lock that keeps rotations apart is not one across a fork.
+
+    Raises:
+        ConfigError: The file cannot be written.
+    """
+    handlers: dict[str, Any] = {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}}
+    if path is not None:
+        _check_writable(path)
+        handlers["file"] = {
+            "class": "concurrent_log_handler.ConcurrentRotatingFileHandler",
+            "formatter": "json",
+            "filename": str(path.absolute()),
+            "maxBytes": MAX_FILE_BYTES,
+            "backupCount": OLD_FILES,
+            "encoding": "utf-8",
+        }
+    dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {
+                "json": {
+                    "()": "pythonjsonlogger.json.JsonFormatter",
+                    "fmt": _FIELDS,
+                    "rename_fields": {"levelname": "level", "name": "logger"},
+                    "timestamp": True,
+                }
+            },
+            "handlers": handlers,
+            "loggers": {
+                "coreason_budget": {"level": "INFO"},
+                "gunicorn.error": {"level": "INFO", "propagate": True},
+            },
+            "root": {"level": "WARNING", "handlers": list(handlers)},
+        }
+    )
+
+
+def _check_writable(path: Path) -> None:
+    try:
+        path.absolute().parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a"):
+            pass
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise ConfigError(f"log_path: {str(path)!r} cannot be written: {reason}", field="log_path") from None
+    # Rotation makes files beside it.
+    if not os.access(path.absolute().parent, os.W_OK | os.X_OK):
+        raise ConfigError(f"log_path: the folder of {str(path)!r} cannot be written", field="log_path")

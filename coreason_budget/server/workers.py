@@ -1,0 +1,70 @@
+"""gunicorn as this service wants it: our application, its log in ours, and no stop lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flask import Flask
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]
+from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
+
+_STOPS = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT)
+
+
+class ServiceLogger(Logger):  # type: ignore[misc]
+    """Leaves gunicorn's messages to the handlers of `coreason_budget.server.logs`."""
+
+    def setup(self, cfg: Any) -> None:
+        """Add no handlers."""
+        self.error_log.propagate = True
+
+    def access(self, *_: Any) -> None:
+        """Write nothing: the application logs its requests."""
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]
+    """A threaded worker that hears a stop from its first moment on.
+
+    Between its fork and its own handlers a worker has the master's: a stop would be put on a
+    queue that nobody reads, and the master would wait for it until the graceful time-out.
+    """
+
+    def init_signals(self) -> None:
+        """Take over the signals, and then those that came meanwhile."""
+        super().init_signals()
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
+
+
+def hold_stops() -> None:
+    """Before a fork: keep stops waiting until master and worker have parted."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
+
+
+def _release_stops() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
+
+
+os.register_at_fork(after_in_parent=_release_stops)
+
+
+class Service(BaseApplication):  # type: ignore[misc]
+    """An application and its options."""
+
+    def __init__(self, make_app: Callable[[], Flask], options: Mapping[str, Any]) -> None:
+        self._make_app = make_app
+        self._options = options
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Set the options that this version of gunicorn knows."""
+        for name, value in self._options.items():
+            if name in self.cfg.settings:
+                self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        """Make the application: before the workers, or in each of them."""
+        return self._make_app()

@@ -1,0 +1,268 @@
+"""What each route answers when all is well, and when the budget says no."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask.testing import FlaskClient
+
+from coreason_budget import BudgetConfig, BudgetManager
+from coreason_budget.server import create_app
+from coreason_budget.testing import ManualClock
+from tests.server.conftest import Post
+
+
+def spent(client: FlaskClient, user: str) -> str:
+    accounts = client.get("/usage", query_string={"user_id": user}).json["accounts"]
+    return next(a["spent_usd"] for a in accounts if a["scope"] == f"user/{user}")
+
+
+def test_check_says_allowed_and_what_remains(post: Post) -> None:
+    """A check that fits is 200, with the account that binds."""
+    answer = post("/check", {"user_id": "alice", "estimated_cost": 0.25})
+    assert answer.status_code == 200
+    assert answer.content_type == "application/json"
+    assert answer.json == {
+        "status": "allowed",
+        "remaining_usd": "10.00",
+        "binding": {
+            "scope": "user/alice",
+            "window": "day",
+            "unit": "usd",
+            "limit_usd": "10.00",
+            "spent_usd": "0.00",
+            "reserved_usd": "0.00",
+            "remaining_usd": "10.00",
+            "resets_at": "2026-11-24T00:00:00+00:00",
+        },
+    }
+
+
+def test_check_without_any_usd_limit_has_no_binding_account() -> None:
+    """Where nothing bounds a call, remaining and binding are null."""
+    config = BudgetConfig(
+        ledger_url="memory://",
+        daily_user_limit_usd="unlimited",
+        daily_project_limit_usd="unlimited",
+        daily_global_limit_usd="unlimited",
+    )
+    answer = create_app(config).test_client().post("/check", json={"user_id": "alice"})
+    assert answer.json == {"status": "allowed", "remaining_usd": None, "binding": None}
+
+
+def test_a_refusal_is_429_with_sentence_data_and_retry_after(post: Post) -> None:
+    """A refused check says whose budget, all its figures, and when to come back."""
+    post("/spend", {"user_id": "user_123", "cost": 10})
+    answer = post("/check", {"user_id": "user_123", "estimated_cost": "0.25"})
+    assert answer.status_code == 429
+    assert answer.content_type == "application/problem+json"
+    assert answer.headers["Retry-After"] == "43200"
+    assert answer.json["detail"].startswith("Budget exceeded for User user_123")
+    assert {k: v for k, v in answer.json.items() if k != "detail"} == {
+        "type": "urn:coreason-budget:budget-exceeded",
+        "title": "Budget exceeded",
+        "status": 429,
+        "scope": "user/user_123",
+        "window": "day",
+        "unit": "usd",
+        "reason": "spent",
+        "limit_usd": "10.00",
+        "spent_usd": "10.00",
+        "reserved_usd": "0.00",
+        "requested_usd": "0.25",
+        "resets_at": "2026-11-24T00:00:00+00:00",
+        "retry_after_s": 43200,
+    }
+
+
+def test_a_budget_that_reservations_hold_says_try_again_soon(post: Post) -> None:
+    """Refused only by open reservations: reason busy, and a short Retry-After."""
+    post("/reserve", {"user_id": "alice", "cost": 10})
+    answer = post("/reserve", {"user_id": "alice", "cost": 1})
+    assert (answer.status_code, answer.json["reason"], answer.headers["Retry-After"]) == (429, "busy", "1")
+
+
+def test_a_total_that_is_spent_never_says_retry(clock: ManualClock, tmp_path: Path) -> None:
+    """A window that never resets gives no Retry-After."""
+    limits = tmp_path / "limits.yaml"
+    limits.write_text("limits:\n  - {scope: user, window: total, usd: 1}\n")
+    budget = BudgetManager(BudgetConfig(ledger_url="memory://", limits_file=limits), clock=clock)
+    answer = create_app(budget=budget).test_client().post("/check", json={"user_id": "alice", "estimated_cost": 2})
+    assert answer.status_code == 429
+    assert "Retry-After" not in answer.headers
+    assert answer.json["retry_after_s"] is None
+    assert answer.json["resets_at"] is None
+
+
+def test_counts_are_numbers_under_names_without_usd(clock: ManualClock, tmp_path: Path) -> None:
+    """Accounts in tokens and requests: limit, spent, ...; also in a refusal."""
+    limits = tmp_path / "limits.yaml"
+    limits.write_text("limits:\n  - {scope: user, window: minute, requests: 1}\n")
+    budget = BudgetManager(BudgetConfig(ledger_url="memory://", limits_file=limits), clock=clock)
+    client = create_app(budget=budget).test_client()
+    client.post("/spend", json={"user_id": "alice", "cost": 1})
+    accounts = client.get("/usage?user_id=alice").json["accounts"]
+    counted = next(a for a in accounts if a["unit"] == "requests")
+    assert counted == {
+        "scope": "user/alice",
+        "window": "minute",
+        "unit": "requests",
+        "limit": 1,
+        "spent": 1,
+        "reserved": 0,
+        "remaining": 0,
+        "resets_at": "2026-11-23T12:01:00+00:00",
+    }
+    refusal = client.post("/check", json={"user_id": "alice"}).json
+    assert (refusal["limit"], refusal["spent"], refusal["requested"]) == (1, 1, 1)
+
+
+def test_spend_is_recorded_in_full_past_the_limit(client: FlaskClient, post: Post) -> None:
+    """What was spent is booked, whatever the limit says."""
+    answer = post("/spend", {"user_id": "alice", "cost": "12.5"}, key="op-1")
+    assert answer.status_code == 200
+    assert answer.json == {"status": "recorded", "cost_usd": "12.50", "op_id": "op-1", "replayed": False}
+    assert spent(client, "alice") == "12.50"
+
+
+def test_spend_prices_token_counts(post: Post) -> None:
+    """A model and its counts stand for a cost."""
+    body = {"user_id": "alice", "model": "gpt-4o", "input_tokens": 1000, "output_tokens": 100}
+    answer = post("/spend", body)
+    assert answer.json["status"] == "recorded"
+    assert answer.json["cost_usd"] == "0.0035"
+
+
+def test_the_smallest_money_has_no_exponent(post: Post) -> None:
+    """One nano-USD is plain text."""
+    assert post("/spend", {"user_id": "alice", "cost": 1e-9}).json["cost_usd"] == "0.000000001"
+
+
+def test_the_same_key_counts_once(client: FlaskClient, post: Post) -> None:
+    """Sent again with its key, plain or in quotes, a spend is replayed."""
+    body = {"user_id": "alice", "cost": 1}
+    assert post("/spend", body, key="k").json["replayed"] is False
+    assert post("/spend", body, key="k").json["replayed"] is True
+    assert post("/spend", body, key='"k"').json["replayed"] is True
+    assert spent(client, "alice") == "1.00"
+
+
+def test_the_same_key_with_other_content_is_422(client: FlaskClient, post: Post) -> None:
+    """A key stands for one call; another call with it changes nothing."""
+    post("/spend", {"user_id": "alice", "cost": 1}, key="k")
+    answer = post("/spend", {"user_id": "alice", "cost": 2}, key="k")
+    assert (answer.status_code, answer.json["idempotency_key"]) == (422, "k")
+    assert answer.json["type"] == "urn:coreason-budget:idempotency-conflict"
+    assert spent(client, "alice") == "1.00"
+
+
+def test_keys_in_any_script_are_keys(post: Post) -> None:
+    """A header's bytes are read as UTF-8."""
+    key = "cl\u00e9".encode().decode("latin-1")
+    assert post("/spend", {"user_id": "alice", "cost": 1}, key=key).json["op_id"] == "cl\u00e9"
+
+
+def test_reserve_settle(client: FlaskClient, post: Post) -> None:
+    """A reservation holds its amount; settled, what it cost is booked and the rest is free again."""
+    answer = post("/reserve", {"user_id": "alice", "cost": 4, "ttl_s": 60})
+    assert answer.status_code == 201
+    held = answer.json
+    assert held == {
+        "status": "reserved",
+        "reservation_id": held["reservation_id"],
+        "reserved_usd": "4.00",
+        "lapses_at": "2026-11-23T12:01:00+00:00",
+        "op_id": held["op_id"],
+        "replayed": False,
+    }
+    settled = post("/settle", {"reservation_id": held["reservation_id"], "cost": "1.5"})
+    assert settled.status_code == 200
+    assert settled.json == {
+        "status": "settled",
+        "reservation_id": held["reservation_id"],
+        "cost_usd": "1.50",
+        "late": False,
+        "op_id": held["op_id"],
+        "replayed": False,
+    }
+    assert spent(client, "alice") == "1.50"
+
+
+def test_a_replayed_reserve_is_the_same_reservation(post: Post) -> None:
+    """201 again, marked replayed, with the same id; after its end a 409."""
+    body = {"user_id": "alice", "cost": 1}
+    first, second = post("/reserve", body, key="k"), post("/reserve", body, key="k")
+    assert second.status_code == 201
+    assert second.json == {**first.json, "replayed": True}
+    post("/release", {"reservation_id": first.json["reservation_id"]})
+    assert post("/reserve", body, key="k").status_code == 409
+
+
+def test_reserve_by_model_is_an_upper_bound(post: Post) -> None:
+    """A model and its token bounds say how much to hold; usage says what it cost."""
+    body = {"user_id": "alice", "model": "gpt-4o", "input_tokens": 1000, "max_output_tokens": 100}
+    held = post("/reserve", body).json
+    assert float(held["reserved_usd"]) >= 0.0035
+    usage = {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1100}
+    settled = post("/settle", {"reservation_id": held["reservation_id"], "usage": usage}).json
+    assert settled["cost_usd"] == "0.0035"
+
+
+def test_release_books_nothing(client: FlaskClient, post: Post) -> None:
+    """A call that did not happen costs nothing."""
+    held = post("/reserve", {"user_id": "alice", "cost": 4}).json
+    answer = post("/release", {"reservation_id": held["reservation_id"]})
+    assert (answer.status_code, answer.json["status"], answer.json["cost_usd"]) == (200, "released", "0.00")
+    assert spent(client, "alice") == "0.00"
+
+
+def test_a_late_settle_is_marked(clock: ManualClock, post: Post) -> None:
+    """A settle after the lapse books the true cost and says that it came late."""
+    held = post("/reserve", {"user_id": "alice", "cost": 4, "ttl_s": 60}).json
+    clock.advance(seconds=61)
+    answer = post("/settle", {"reservation_id": held["reservation_id"], "cost": 1})
+    assert (answer.status_code, answer.json["late"]) == (200, True)
+
+
+def test_an_unknown_reservation_is_404(post: Post) -> None:
+    """There is no such reservation, or no more."""
+    for path, body in (("/settle", {"reservation_id": "nope", "cost": 1}), ("/release", {"reservation_id": "nope"})):
+        answer = post(path, body)
+        assert answer.status_code == 404
+        assert answer.json["type"] == "urn:coreason-budget:unknown-reservation"
+        assert (answer.json["reservation_id"], answer.json["reason"]) == ("nope", "unknown")
+
+
+def test_a_reservation_ends_once(post: Post) -> None:
+    """Released after its settle: 409 with how it ended, nothing changed."""
+    held = post("/reserve", {"user_id": "alice", "cost": 4}).json
+    post("/settle", {"reservation_id": held["reservation_id"], "cost": 1})
+    answer = post("/release", {"reservation_id": held["reservation_id"]})
+    assert (answer.status_code, answer.json["reason"]) == (409, "settled")
+
+
+def test_an_unknown_model_is_400(post: Post) -> None:
+    """No price, no cost: nothing is free by accident."""
+    answer = post("/spend", {"user_id": "alice", "model": "no-such-model", "input_tokens": 1, "output_tokens": 1})
+    assert (answer.status_code, answer.json["model"]) == (400, "no-such-model")
+
+
+def test_usage_reads_tags_and_escapes(client: FlaskClient, post: Post) -> None:
+    """Every scope of the query is answered, narrowest first and the whole last; ids are opaque."""
+    post("/spend", {"user_id": "a/b&c=\u00e9", "cost": 1, "tags": {"team": "x:y"}})
+    query = {"user_id": "a/b&c=\u00e9", "tags.team": "x:y", "project_id": "p"}
+    accounts = client.get("/usage", query_string=query).json["accounts"]
+    assert [(a["scope"], a["spent_usd"]) for a in accounts] == [
+        ("user/a/b&c=\u00e9", "1.00"),
+        ("project/p", "0.00"),
+        ("team/x:y", "1.00"),
+        ("global", "1.00"),
+    ]
+    unlimited = accounts[2]
+    assert unlimited["limit_usd"] is unlimited["remaining_usd"] is None
+
+
+def test_health_names_the_ledger(client: FlaskClient) -> None:
+    """A ledger that answers is connected."""
+    answer = client.get("/health")
+    assert (answer.status_code, answer.json) == (200, {"status": "healthy", "memory": "connected"})
