@@ -1,0 +1,1 @@
+"""How fast: `pytest tests/benchmarks`. Compare rows of one run; no time is asserted."""

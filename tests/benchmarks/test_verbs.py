@@ -1,0 +1,66 @@
+"""What a call costs beside its own time: check + record_spend, and reserve + settle."""
+
+from __future__ import annotations
+
+import pytest
+
+from coreason_budget import BudgetExceededError, BudgetManager
+from tests.benchmarks.conftest import Bare, Benchmark, make_manager
+
+pytestmark = pytest.mark.benchmark
+
+
+def test_check_and_record_spend(benchmark: Benchmark, budget: BudgetManager) -> None:
+    """Three round trips on Redis."""
+
+    def act() -> None:
+        budget.check_availability("user", "project", "0.01", model="gpt-4o")
+        budget.record_spend("user", "0.01", "project", "gpt-4o")
+
+    benchmark(act)
+    assert budget.usage("user")[0].spent > 0
+
+
+def test_check_and_record_spend_bare(benchmark: Benchmark, bare: Bare) -> None:
+    """The floor of the above on Redis."""
+
+    def act() -> None:
+        bare.check()
+        bare.charge()
+
+    benchmark(act)
+    bare.check()
+
+
+def test_reserve_and_settle(benchmark: Benchmark, budget: BudgetManager) -> None:
+    """Four round trips on Redis."""
+
+    def act() -> None:
+        with budget.reserve("user", "0.02", "project", "gpt-4o") as reservation:
+            reservation.settle("0.01")
+
+    benchmark(act)
+    assert budget.usage("user")[0].spent > 0
+
+
+def test_reserve_and_settle_bare(benchmark: Benchmark, bare: Bare) -> None:
+    """The floor of the above on Redis."""
+    benchmark(lambda: bare.settle(bare.reserve()))
+    bare.check()
+
+
+def test_refused_check(benchmark: Benchmark, redis_url: str) -> None:
+    """One round trip on Redis."""
+    budget = make_manager(redis_url, daily_user_limit_usd=0)
+
+    def act() -> None:
+        with pytest.raises(BudgetExceededError):
+            budget.check_availability("user", "project")
+
+    benchmark(act)
+    budget.close()
+
+
+def test_check_bare(benchmark: Benchmark, bare: Bare) -> None:
+    """The floor of the above."""
+    benchmark(bare.check)
