@@ -1,0 +1,252 @@
+"""The layout: who may import whom, what an import loads, and what the package shows."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import coreason_budget
+
+PACKAGE = Path(coreason_budget.__file__).parent
+MODULES = {
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+}
+_LAYERS = ("errors", "money", "model", "windows", "limits")
+_RULES = ("ledger.record", "ledger.base", "ledger.rules")
+_FRONT = ("manager", "reservation", "config", "errors", "model", "money")
+
+# Folders whose modules may import each other.
+FOLDERS = ("ledger.redis", "pricing", "server", "testing")
+# Module or folder -> what of the package it may import. "" is the package's own front, and
+# "ledger" its `open_ledger` alone.
+MAY_IMPORT = {
+    "errors": (),
+    "money": ("errors",),
+    "model": ("errors", "money"),
+    "windows": ("errors", "money", "model"),
+    "limits": ("errors", "money", "model", "windows"),
+    "limits_file": _LAYERS,
+    "config": _LAYERS,
+    "ledger.record": _LAYERS,
+    "ledger.base": (*_LAYERS, "ledger.record"),
+    "ledger.rules": (*_LAYERS, "ledger.record", "ledger.base"),
+    "ledger.serial": (*_LAYERS, *_RULES),
+    "ledger.memory": (*_LAYERS, *_RULES, "ledger.serial"),
+    "ledger.forking": ("errors",),
+    "ledger.sqlite": (*_LAYERS, *_RULES, "ledger.serial", "ledger.forking"),
+    "ledger.redis": (*_LAYERS, *_RULES),
+    "ledger": ("errors", "ledger.base", "ledger.memory", "ledger.sqlite", "ledger.redis"),
+    "guard": (*_LAYERS, *_RULES),
+    "reservation": (*_LAYERS,),
+    "pricing": ("errors", "money"),
+    "manager": (
+        *_LAYERS, "limits_file", "config", "ledger", "ledger.base", "guard", "reservation", "pricing",
+    ),
+    "server": ("", *_FRONT),
+    "cli": ("", *_FRONT, "server"),
+    "__main__": ("cli",),
+    "testing": ("", *_LAYERS, "ledger", "ledger.*", "guard", "manager", "config"),
+    "": ("config", "errors", "guard", "manager", "pricing", "reservation"),
+}  # fmt: skip
+
+# A library from outside -> the only places that may import it.
+ONLY_IN = {
+    "redis": ("ledger.redis.client",),
+    "flask": ("server",),
+    "werkzeug": ("server",),
+    "gunicorn": ("server",),
+    "yaml": ("pricing.table", "limits_file"),
+    "tiktoken": ("pricing.tokens",),
+    "click": ("cli",),
+    "pytest": ("testing",),
+    "dotenv": ("config",),
+    "sqlite3": ("ledger.sqlite",),
+}
+HEAVY = ("redis", "flask", "werkzeug", "yaml", "tiktoken", "click", "gunicorn", "pytest", "sqlite3")
+
+
+def imports(name, source, is_package=False):
+    """Every module that a source imports, anywhere in it, with its line.
+
+    ``from package import name`` counts as the submodule where ``name`` is one. What only a type
+    checker sees counts too.
+    """
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found += [(alias.name, node.lineno) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parts = name.split(".") if is_package else name.split(".")[:-1]
+                parts = parts[: len(parts) - node.level + 1]
+                base = ".".join([*parts, *filter(None, [node.module])])
+            for alias in node.names:
+                inner = f"{base}.{alias.name}"
+                found.append((inner if inner in MODULES else base, node.lineno))
+        elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("importlib.import_module", "__import__"):
+            argument = node.args[0] if node.args else None
+            found.append((argument.value if isinstance(argument, ast.Constant) else "?", node.lineno))
+    return found
+
+
+def breaches(name, source, is_package=False):
+    """What a module imports although the layout forbids it."""
+    return [
+        f"{name}:{line} imports {imported}"
+        for imported, line in imports(name, source, is_package)
+        if not (_is_ours_and_allowed(name, imported) if _is_ours(imported) else _is_allowed_library(name, imported))
+    ]
+
+
+def _is_ours(imported):
+    return imported.split(".")[0] == "coreason_budget"
+
+
+def _short(name):
+    return name.removeprefix("coreason_budget").removeprefix(".")
+
+
+def _is_within(name, place):
+    return name == place or (place != "" and name.startswith(f"{place}."))
+
+
+def _home(name):
+    """The row of the table that a module falls under: the longest that names it or its folder."""
+    return max((place for place in MAY_IMPORT if _is_within(_short(name), place)), key=len, default=None)
+
+
+def _is_ours_and_allowed(name, imported):
+    home = _home(name)
+    if home is None:
+        return False
+    if home in FOLDERS and _is_within(_short(imported), home):
+        return True
+    return any(_is_allowed(_short(imported), place) for place in MAY_IMPORT[home])
+
+
+def _is_allowed(imported, place):
+    # A folder opens all of itself, but for the two whose modules have rows of their own.
+    return imported == place or (place not in ("", "ledger") and _is_within(imported, place.removesuffix(".*")))
+
+
+def _is_allowed_library(name, imported):
+    places = ONLY_IN.get(imported.split(".")[0])
+    return places is None or any(_is_within(_short(name), place) for place in places)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_imports_only_what_lies_below_it(name):
+    """The layers of the design, read from the imports."""
+    path = MODULES[name]
+    assert breaches(name, path.read_text(encoding="utf-8"), path.name == "__init__.py") == []
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_every_module_says_what_it_is(name):
+    """Its first statement is a docstring, whose first line is one sentence."""
+    docstring = ast.get_docstring(ast.parse(MODULES[name].read_text(encoding="utf-8")))
+    assert docstring
+    assert len(docstring.splitlines()[0]) <= 120
+    assert docstring.split("\n\n")[0].rstrip().endswith((".", "!", ")"))
+
+
+def test_every_module_has_a_row_and_every_row_a_module():
+    """A new module must be given its place; a row of nothing is out of date."""
+    assert {name: _home(name) for name in MODULES if _home(name) is None} == {}
+    assert {place for place in MAY_IMPORT if place and f"coreason_budget.{place}" not in MODULES} == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("coreason_budget.errors", "from coreason_budget.money import to_usd"),
+        ("coreason_budget.money", "import coreason_budget.model"),
+        ("coreason_budget.model", "def f():\n    from coreason_budget import limits"),
+        ("coreason_budget.limits", "from . import config"),
+        ("coreason_budget.guard", "from coreason_budget.ledger.sqlite import SqliteLedger"),
+        ("coreason_budget.guard", "from coreason_budget.ledger import memory"),
+        ("coreason_budget.guard", "from coreason_budget.ledger import open_ledger"),
+        ("coreason_budget.guard", "from .ledger import redis"),
+        ("coreason_budget.guard", "from coreason_budget.config import BudgetConfig"),
+        ("coreason_budget.ledger.rules", "from coreason_budget.ledger.memory import MemoryLedger"),
+        ("coreason_budget.ledger.memory", "from coreason_budget.ledger.sqlite import SqliteLedger"),
+        ("coreason_budget.ledger.memory", "from coreason_budget.guard import BudgetGuard"),
+        ("coreason_budget.ledger.redis.ledger", "from coreason_budget.ledger.memory import MemoryLedger"),
+        ("coreason_budget.ledger.redis.codec", "from ...guard import BudgetGuard"),
+        ("coreason_budget.pricing.engine", "from coreason_budget.model import Scope"),
+        ("coreason_budget.pricing.engine", "from coreason_budget import BudgetManager"),
+        ("coreason_budget.manager", "from coreason_budget.ledger.sqlite import SqliteLedger"),
+        ("coreason_budget.manager", "from coreason_budget.server import create_app"),
+        ("coreason_budget.server.app", "from coreason_budget.guard import BudgetGuard"),
+        ("coreason_budget.server.app", "from coreason_budget.ledger.rules import refusal"),
+        ("coreason_budget.config", "import yaml"),
+        ("coreason_budget.ledger.redis.codec", "import redis"),
+        ("coreason_budget.ledger.sqlite", "from redis.exceptions import RedisError"),
+        ("coreason_budget.manager", "def f():\n    import flask"),
+        ("coreason_budget.cli", "from flask import Flask"),
+        ("coreason_budget.pricing.engine", "if True:\n    import tiktoken"),
+        ("coreason_budget.pricing.price", "from yaml import load"),
+        ("coreason_budget.guard", "import importlib\nimportlib.import_module('redis')"),
+        ("coreason_budget.guard", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import flask"),
+        ("coreason_budget.novelty", "import coreason_budget.errors"),
+    ],
+)
+def test_the_check_finds_a_breach(name, source):
+    """The naive control: on a source that breaks the layout, the check above fails."""
+    assert len(breaches(name, source)) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("coreason_budget.limits", "from coreason_budget.model import Scope\nimport json"),
+        ("coreason_budget.ledger.redis.client", "import redis\nfrom coreason_budget.ledger.base import Clock"),
+        ("coreason_budget.server.app", "import flask\nfrom . import problems"),
+        ("coreason_budget.pricing.table", "def f():\n    import yaml"),
+    ],
+)
+def test_the_check_lets_the_layout_pass(name, source):
+    """And it is not one that finds a breach in everything."""
+    assert breaches(name, source) == []
+
+
+def _loaded(statement):
+    """The top-level modules that a fresh interpreter has after a statement."""
+    script = f"import sys\n{statement}\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_importing_the_package_loads_nothing_heavy():
+    """Neither a driver, nor a web framework, nor YAML, nor a tokenizer, nor pytest."""
+    assert _loaded("import coreason_budget") & set(HEAVY) == set()
+    assert _loaded("import coreason_budget, flask") & set(HEAVY) == {"flask", "werkzeug", "click"}, "the control"
+
+
+@pytest.mark.parametrize(
+    ("url", "loaded"),
+    [("memory://", set()), ("sqlite:///b.db", {"sqlite3"}), ("redis://localhost:1", {"redis"})],
+)
+def test_a_manager_loads_only_the_driver_of_its_ledger(url, loaded):
+    """Prices and limits files are read when they are needed."""
+    statement = f"from coreason_budget import *; BudgetManager(BudgetConfig(ledger_url={url!r}))"
+    assert _loaded(statement) & set(HEAVY) == loaded
+
+
+def test_the_public_names():
+    """About a dozen and the errors, all there, sorted, and none by accident."""
+    assert coreason_budget.__all__ == sorted(coreason_budget.__all__)
+    assert set(coreason_budget.__all__) == {
+        "BudgetConfig", "BudgetError", "BudgetExceededError", "BudgetGuard", "BudgetManager", "ConfigError",
+        "IdempotencyConflictError", "InvalidAmountError", "InvalidIdError", "LedgerCorruptError",
+        "LedgerUnavailableError", "OutcomeUnknownError", "PricingEngine", "Reservation", "ReservationError",
+        "ReservationNotSettledError", "UnknownModelError",
+    }  # fmt: skip
+    for name in coreason_budget.__all__:
+        assert getattr(coreason_budget, name).__doc__
+    assert coreason_budget.__version__.count(".") == 2
+    assert (PACKAGE / "py.typed").is_file()
