@@ -49,6 +49,8 @@ def interrupted_at(step: int, ledger: object) -> Iterator[None]:
         return follow
 
     before = sys.gettrace()
+    # Python 3.12 looks at settrace() whether any frame ever asked for opcodes, and not again.
+    sys._getframe().f_trace_opcodes = True
     sys.settrace(enter)
     try:
         yield
