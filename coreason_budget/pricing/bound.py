@@ -36,7 +36,7 @@ def output_limit(entry: ModelPrice, max_output_tokens: int | None) -> int:
     """
     if max_output_tokens is not None:
         return check_count(max_output_tokens, "max_output_tokens")
-    if entry.mode == "embedding":
+    if entry.mode != "chat":
         return 0
     if entry.max_output is None:
         raise InvalidAmountError(

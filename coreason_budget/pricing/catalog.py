@@ -9,9 +9,10 @@ from difflib import get_close_matches
 import attrs
 
 from coreason_budget.errors import UnknownModelError
+from coreason_budget.pricing.bundled import Bundled
 from coreason_budget.pricing.lookup import Index
 from coreason_budget.pricing.price import ModelPrice
-from coreason_budget.pricing.table import load_bundled, load_file
+from coreason_budget.pricing.table import load_file
 
 
 class Catalog:
@@ -24,7 +25,7 @@ class Catalog:
     def __init__(self, overrides: Mapping[str, ModelPrice], prices_file: str | os.PathLike[str] | None) -> None:
         self._overrides = overrides
         self._user = Index([] if prices_file is None else [load_file(prices_file)])
-        self._bundled: Index | None = None
+        self._table = Bundled()
 
     def find(self, model: str) -> ModelPrice | None:
         """Give the entry of an id; None if there is none.
@@ -48,15 +49,16 @@ class Catalog:
         """Give the entry of the user's file, else of the table."""
         if (mine := self._user.find(model)) is not None:
             return mine
-        listed = self._table().find(model)
+        listed = self._table.find(model)
         # The user's price of a model is also that of its snapshots.
         return listed and (self._user.find(listed.canonical) or listed)
 
     def _own_price(self, model: str, listed: ModelPrice) -> ModelPrice | None:
         """Give the override of the same snapshot, else of the model, under whatever name it was given."""
         found = None
+        names = tuple(listed.ids())
         for key, own in self._overrides.items():
-            if not key.partition("/")[2].startswith(listed.model) and not key.startswith(listed.model):
+            if not key.startswith(names) and not key.partition("/")[2].startswith(names):
                 continue
             try:
                 other = self._listed(key)
@@ -71,18 +73,12 @@ class Catalog:
     def close_to(self, model: str) -> list[str]:
         """Give the known ids that are written most like this one."""
         close = get_close_matches(model, self._overrides)
-        return list(dict.fromkeys(close + self._user.close_to(model) + self._table().close_to(model)))
-
-    def _table(self) -> Index:
-        # Two threads may both read it at first use; the second result is the same and wins.
-        if self._bundled is None:
-            self._bundled = Index(load_bundled())
-        return self._bundled
+        return list(dict.fromkeys(close + self._user.close_to(model) + self._table.close_to(model)))
 
 
 def _tail(name: str, entry: ModelPrice) -> str:
     """Give an id of the entry without the provider."""
-    tail = name if name.startswith(entry.model) else name.partition("/")[2]
+    tail = name if name.startswith(tuple(entry.ids())) else name.partition("/")[2]
     return tail.replace("@", "-")
 
 

@@ -48,11 +48,23 @@ class Index:
                 return ids[rest]
         return None
 
+    def knows(self, provider: str) -> bool:
+        """Say whether a provider's name or alias is one of the files'."""
+        return provider in self._providers
+
     def close_to(self, model: str) -> list[str]:
-        """Give the canonical ids that are written most like this one."""
-        canonical = {name: entries[0].canonical for name, entries in self._bare.items()}
-        close = get_close_matches(model.rpartition("/")[2].lower(), canonical, n=6, cutoff=0.6)
+        """Give the canonical ids that are written most like this one: whole, or by their last part."""
+        canonical: dict[str, str] = {}
+        for name, entries in self._bare.items():
+            canonical.setdefault(_last_part(name), entries[0].canonical)
+        canonical |= {name.lower(): entries[0].canonical for name, entries in self._bare.items()}
+        close = get_close_matches(model.lower(), canonical, n=6, cutoff=0.6)
+        close += get_close_matches(_last_part(model), canonical, n=6, cutoff=0.6)
         return list(dict.fromkeys(canonical[name] for name in close))[:3]
+
+
+def _last_part(model: str) -> str:
+    return model.rpartition("/")[2].lower()
 
 
 def undated(model: str) -> str | None:

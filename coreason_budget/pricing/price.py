@@ -23,8 +23,9 @@ OUTPUT_METERS = ("output", "reasoning", "output_audio", "output_image")
 TOKEN_METERS = INPUT_METERS + OUTPUT_METERS
 
 # What one price in USD stands for, as the power of ten that makes it nanos per million units.
-METER_EXPONENTS = {**dict.fromkeys(TOKEN_METERS, 9), "web_search": 12, "per_request": 15}
-METER_UNITS = {**dict.fromkeys(TOKEN_METERS, "million tokens"), "web_search": "thousand", "per_request": "request"}
+_FLAT = {"per_request": "request", "per_second": "second", "per_image": "image"}
+METER_EXPONENTS = {**dict.fromkeys(TOKEN_METERS, 9), "web_search": 12, **dict.fromkeys(_FLAT, 15)}
+METER_UNITS = {**dict.fromkeys(TOKEN_METERS, "million tokens"), "web_search": "thousand", **_FLAT}
 
 # The order of counts everywhere: the six of `PricingEngine.calculate` first.
 BUCKETS = (
@@ -142,9 +143,11 @@ class ModelPrice:
         provider: Who bills.
         model: The id within the provider.
         prices: For each service (``standard``, ``batch``, ...) its history, oldest first.
-        mode: ``chat`` or ``embedding``.
+        mode: ``chat`` (all that writes text), ``embedding`` or ``rerank``.
         encoding: tiktoken's name of the tokenizer, None where it is not public.
         max_output: Most output tokens of one answer, None where it is not known.
+        snapshots: What follows the model's id and a hyphen in further ids of it.
+        also: Whole further ids of it.
         cached_in_input: The provider's input count contains cache reads and writes.
         reasoning_in_output: The provider's output count contains reasoning.
         source: Where the prices were read.
@@ -159,6 +162,7 @@ class ModelPrice:
     encoding: str | None = None
     max_output: int | None = None
     snapshots: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
     date_suffix: bool = False
     cached_in_input: bool = True
     reasoning_in_output: bool = True
@@ -169,6 +173,7 @@ class ModelPrice:
     def ids(self) -> Iterator[str]:
         """Give the ids of the model and of its snapshots, without the provider."""
         yield self.model
+        yield from self.also
         for snapshot in self.snapshots:
             yield f"{self.model}-{snapshot}"
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from coreason_budget.pricing.table import Reader
 
 SCHEMA = "1"
-MODES = ("chat", "embedding")
+MODES = ("chat", "embedding", "rerank")
 _FILE_KEYS = {
     "schema",
     "provider",
@@ -41,6 +41,7 @@ _MODEL_KEYS = {
     "encoding",
     "max_output",
     "snapshots",
+    "also",
     "date_suffix",
     "free",
     "outrageous",
@@ -138,6 +139,7 @@ class _File:
             encoding=self.reader.text(keys["encoding"], f"{model}: encoding") if "encoding" in keys else None,
             max_output=self.reader.count(keys["max_output"], f"{model}: max_output") if "max_output" in keys else None,
             snapshots=self.reader.unique(keys.get("snapshots"), f"{model}: snapshots"),
+            also=self.reader.unique(keys.get("also"), f"{model}: also"),
             date_suffix="date_suffix" in keys and self.reader.flag(keys["date_suffix"], f"{model}: date_suffix"),
             **header,
         )
@@ -209,22 +211,24 @@ class _Histories:
             yield Rates(above, {**base, **meters})
 
     def meters(self, node: Any, keys: Mapping[str, Any], what: str) -> dict[str, int]:
-        found = {meter: self.rate(value, meter, f"{what}: {meter}") for meter, value in keys.items()}
-        for needed in ("input", "output") if self.mode == "chat" else ("input",):
+        # Where a request has a price, tokens that cost nothing are no gift.
+        by_request = self.mode != "chat" and "per_request" in keys
+        found = {meter: self.rate(value, meter, f"{what}: {meter}", by_request) for meter, value in keys.items()}
+        for needed in ("input", "output") if self.mode == "chat" else () if by_request else ("input",):
             if needed not in found:
                 self.reader.fail(node, f"{what}: a {self.mode} model needs a price for {needed}")
-        if self.bundled and found.get("cache_read", 0) > found["input"]:
+        if self.bundled and found.get("cache_read", 0) > found.get("input", 0):
             self.reader.fail(keys["cache_read"], f"{what}: cache_read is dearer than input")
         return found
 
-    def rate(self, node: Any, meter: str, what: str) -> int:
+    def rate(self, node: Any, meter: str, what: str, by_request: bool) -> int:
         if node.id == "scalar" and node.value.startswith("-"):
             self.reader.fail(node, f"{what}: {node.value[:60]} is negative")
         text = self.reader.text(node, what, _NUMBER, "a plain number of USD, as 2.50")
         rate = exact_rate(Decimal(text), METER_EXPONENTS[meter])
         if rate is None:
             self.reader.fail(node, f"{what}: {text} is finer than 1e-15 USD for one unit")
-        if rate == 0 and not self.free:
+        if rate == 0 and not self.free and not (by_request and meter == "input"):
             self.reader.fail(node, f"{what}: a price of 0 needs 'free: true'")
         ceiling = _OUTRAGEOUS["input" if not meter.startswith(("output", "reasoning")) else "output"]
         if self.bundled and meter in TOKEN_METERS and ceiling and rate > ceiling and not self.outrageous:

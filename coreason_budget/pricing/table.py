@@ -19,7 +19,7 @@ from coreason_budget.pricing.schema import read_price_file
 
 MAX_FILE_BYTES = 20_000_000
 MAX_DEPTH = 20
-_BUNDLED = Path(__file__).with_name("prices")
+PRICES = Path(__file__).with_name("prices")
 _COUNT = re.compile(r"[1-9][0-9]{0,11}", re.ASCII)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", re.ASCII)
 _WORD = re.compile(r"[^\s\x00-\x1f\x7f]+")
@@ -27,8 +27,8 @@ _FLAG = re.compile(r"true|false")
 
 
 def load_bundled() -> tuple[PriceFile, ...]:
-    """Read the files that come with the package, in the order of their names."""
-    return tuple(load_file(path, bundled=True) for path in sorted(_BUNDLED.glob("*.yaml")))
+    """Read the makers' own files, that come with the package, in the order of their names."""
+    return tuple(load_file(path, bundled=True) for path in sorted(PRICES.glob("*.yaml")))
 
 
 def load_file(path: str | os.PathLike[str], *, bundled: bool = False) -> PriceFile:
