@@ -1,0 +1,225 @@
+"""Brings one price file up to date: what did not change stays as it is written, to the letter."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import date
+
+import attrs
+
+from coreason_budget.errors import ConfigError
+from coreason_budget.pricing.lookup import undated
+from coreason_budget.pricing.price import METER_EXPONENTS, STANDARD, TOKEN_METERS, ModelPrice, Period
+from coreason_budget.pricing.refresh.choices import Choices, FileChoice
+from coreason_budget.pricing.refresh.merge import Merged
+from coreason_budget.pricing.refresh.report import Report
+from coreason_budget.pricing.refresh.write import entry_text, usd_text
+from coreason_budget.pricing.table import parse
+
+_MODELS = "\nmodels:\n"
+_CHECKED = re.compile(r"^checked: .*$", re.MULTILINE)
+
+
+@attrs.frozen
+class Block:
+    """An entry as it is written: its lines, comments and all."""
+
+    entry: ModelPrice
+    text: str
+
+    @property
+    def comments(self) -> tuple[str, ...]:
+        """The comments above the entry."""
+        return tuple(line[4:] for line in self.text.splitlines() if line.startswith("  # "))
+
+
+def read_blocks(text: str, name: str) -> list[Block]:
+    """Cut a file of ours into its entries.
+
+    Raises:
+        ConfigError: It is not a price file; starts with ``file:line``.
+    """
+    entries = parse(text.encode(), name, bundled=True).models
+    texts: list[str] = []
+    lines: list[str] = []
+    for line in text.partition(_MODELS)[2].splitlines(keepends=True):
+        if (line.startswith("  #") or re.match(r"  \S", line)) and lines and not lines[-1].startswith("  #"):
+            texts.append("".join(lines))
+            lines = []
+        lines.append(line)
+    texts.append("".join(lines))
+    return [Block(entry, text) for entry, text in zip(entries, texts, strict=True)]
+
+
+def update(
+    file: FileChoice, old: str | None, merged: Iterable[Merged], choices: Choices, today: date, report: Report
+) -> str | None:
+    """Give the new text of a file; None if it would be empty.
+
+    Args:
+        file: Which file.
+        old: Its text; None if there is none yet.
+        merged: The entries that it should have.
+        choices: What a person decided.
+        today: The day of the comparison, and the first of a price that changed.
+        report: Takes what happened.
+    """
+    return _Update(file, choices, today, report, _head(file, old, today)).run(old, merged)
+
+
+@attrs.define
+class _Update:
+    file: FileChoice
+    choices: Choices
+    today: date
+    report: Report
+    head: str
+    blocks: dict[str, Block] = attrs.field(factory=dict)
+    owner: dict[str, ModelPrice] = attrs.field(factory=dict)
+
+    def run(self, old: str | None, merged: Iterable[Merged]) -> str | None:
+        for block in read_blocks(old, self.file.name) if old else ():
+            self.put(block)
+        before = set(self.blocks)
+        met: set[str] = set()
+        for one in merged:
+            met |= self.take(one)
+        for model in sorted(before - met):
+            self.report.gone(f"{self.file.provider}/{model}")
+        body = "".join(self.blocks[model].text for model in sorted(self.blocks))
+        return self.head + body if body else None
+
+    def put(self, block: Block) -> None:
+        self.blocks[block.entry.model] = block
+        self.owner.update(dict.fromkeys(block.entry.ids(), block.entry))
+
+    def owner_of(self, model: str) -> ModelPrice | None:
+        if (entry := self.owner.get(model)) is not None:
+            return entry
+        entry = self.owner.get(undated(model) or "")
+        return entry if entry and entry.date_suffix else None
+
+    def take(self, merged: Merged) -> set[str]:
+        """Put one entry into the file; give the entries of the table that it is about."""
+        ids = list(merged.entry.ids())
+        known = {entry.model: entry for entry in map(self.owner_of, ids) if entry}
+        new_ids = [one for one in ids if self.owner_of(one) is None]
+        canonical = merged.entry.canonical
+        if merged.disagreed:
+            self.report.disagreed(canonical, "; ".join(merged.comments))
+        for entry in known.values():
+            if (why := self.choices.why("hold", entry.canonical)) is not None:
+                self.report.held(entry.canonical, why)
+            else:
+                self.bring_up(entry, merged)
+        if new_ids:
+            self.add(merged, new_ids, next(iter(known.values()), None))
+        return set(known)
+
+    def add(self, merged: Merged, ids: list[str], known: ModelPrice | None) -> None:
+        if known is not None and self.alike(known, merged.entry):
+            current = self.owner[known.model]
+            self.write(_with_ids(current, ids), self.blocks[known.model].comments)
+            self.report.added(known.canonical, f"also {', '.join(ids)}")
+            return
+        entry = _with_ids(attrs.evolve(merged.entry, model=ids[0], snapshots=(), also=()), ids[1:])
+        if self.write(entry, merged.comments):
+            self.report.added(f"{self.file.provider}/{ids[0]}", _price_text(merged.entry))
+
+    def bring_up(self, entry: ModelPrice, merged: Merged) -> None:
+        """Append a dated price where today's is another one, and what services are new."""
+        prices = dict(entry.prices)
+        said: list[str] = []
+        for service, theirs in merged.entry.prices.items():
+            now = _on(theirs, self.today)
+            mine = _on(prices[service], self.today) if service in prices else None
+            if mine is None:
+                prices[service] = theirs
+                self.report.added(f"{entry.canonical} {service}", _price_text(merged.entry, service))
+            elif _effective(mine, service) != _effective(now, service):
+                later = tuple(one for one in theirs if one.since and one.since > self.today)
+                kept = tuple(one for one in prices[service] if one.since is None or one.since < self.today)
+                prices[service] = (*kept, Period(self.today if kept else None, now.rows), *later)
+                said.append(_change_text(service, mine, now))
+        if prices == dict(entry.prices):
+            return
+        news = tuple(one for one in merged.comments if one.partition(":")[0] not in entry.prices)
+        if self.write(attrs.evolve(entry, prices=prices), (*self.blocks[entry.model].comments, *news)) and said:
+            self.report.changed(entry.canonical, "; ".join(said))
+
+    def write(self, entry: ModelPrice, comments: Iterable[str]) -> bool:
+        """Put an entry into the file if it passes the table's own gates."""
+        outrageous = self.choices.why("outrageous", f"{self.file.provider}/{entry.model}") is not None
+        text = entry_text(entry, comments, outrageous=outrageous)
+        try:
+            (read,) = parse((self.head + text).encode(), self.file.name, bundled=True).models
+        except ConfigError as error:
+            self.report.refused(f"{self.file.provider}/{entry.model}", str(error).partition(": ")[2])
+            return False
+        self.put(Block(read, text))
+        return True
+
+    def alike(self, one: ModelPrice, two: ModelPrice) -> bool:
+        """Say whether the prices of today are the same, for the services that both have."""
+        return all(
+            _effective(_on(one.prices[service], self.today), service)
+            == _effective(_on(two.prices[service], self.today), service)
+            for service in set(one.prices) & set(two.prices)
+        )
+
+
+def _on(periods: tuple[Period, ...], today: date) -> Period:
+    return next((one for one in reversed(periods) if one.since is None or one.since <= today), periods[0])
+
+
+def _effective(period: Period, service: str) -> list[tuple[int, tuple[int | None, ...]]]:
+    """Give what a price comes to, fall-backs applied: a rate that only repeats its fall-back changes nothing."""
+    flat = [meter for meter in METER_EXPONENTS if meter not in TOKEN_METERS] if service == STANDARD else []
+    return [
+        (row.above, tuple(map(row.rate, TOKEN_METERS)) + tuple(row.meters.get(meter) for meter in flat))
+        for row in period.rows
+    ]
+
+
+def _with_ids(entry: ModelPrice, ids: Iterable[str]) -> ModelPrice:
+    start = f"{entry.model}-"
+    tails = sorted({*entry.snapshots, *(one.removeprefix(start) for one in ids if one.startswith(start))})
+    also = sorted({*entry.also, *(one for one in ids if not one.startswith(start))})
+    return attrs.evolve(entry, snapshots=tuple(tails), also=tuple(also))
+
+
+def _head(file: FileChoice, old: str | None, today: date) -> str:
+    if old is not None:
+        return _CHECKED.sub(f"checked: {today}", old.partition(_MODELS)[0] + _MODELS)
+    sources = " and ".join(name for name, used in (("litellm", file.litellm), ("genai-prices", file.genai)) if used)
+    rule = "" if file.alone else "# What only one of them has is taken from it; of two different prices the dearer.\n"
+    return (
+        f"# {file.title}: USD for a million tokens; web_search for a thousand, per_request for one.\n"
+        f"# Taken from the {'table' if file.alone else 'tables'} of {sources}"
+        f"{'.' if file.alone else '; a comment on an entry says where they differ.'}\n{rule}"
+        f"schema: 1\nprovider: {file.provider}\naliases: [{', '.join(file.aliases)}]\nsource: {file.source}\n"
+        f"checked: {today}\ncached_in_input: {str(file.cached_in_input).lower()}\n"
+        f"reasoning_in_output: {str(file.reasoning_in_output).lower()}{_MODELS}"
+    )
+
+
+def _price_text(entry: ModelPrice, service: str = STANDARD) -> str:
+    meters = entry.prices[service][-1].rows[0].meters
+    return ", ".join(f"{meter} {usd_text(rate, meter)}" for meter, rate in meters.items())
+
+
+def _change_text(service: str, old: Period, new: Period) -> str:
+    parts = []
+    for row in new.rows:
+        before = next((one.meters for one in old.rows if one.above == row.above), {})
+        for meter in {**before, **row.meters}:
+            if service != STANDARD and meter not in TOKEN_METERS:
+                continue
+            if before.get(meter) != row.meters.get(meter):
+                shown = [usd_text(one[meter], meter) if meter in one else "-" for one in (before, row.meters)]
+                where = f" above {row.above}" if row.above >= 0 else ""
+                parts.append(f"{service}{where} {meter} {' -> '.join(shown)}")
+    edges = {row.above for row in new.rows}
+    parts += [f"{service} above {row.above} ends" for row in old.rows if row.above not in edges]
+    return ", ".join(parts)
