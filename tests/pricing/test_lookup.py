@@ -33,7 +33,7 @@ def test_every_name_of_a_model_has_one_canonical_id(name: str, canonical: str) -
 
 
 @pytest.mark.parametrize(
-    "name", ["my-model", "azure/gpt-4o", "GPT-4o", "claude-sonnet-4-5-20251399", "gpt-4o-20240806"]
+    "name", ["my-model", "azure/my-deployment", "GPT-4o", "claude-sonnet-4-5-20251399", "gpt-4o-20240806"]
 )
 def test_unknown_id_is_its_own_canonical_id(name: str) -> None:
     """canonical never raises for an id; card does."""
