@@ -88,7 +88,7 @@ def _genai_offers(
     found = []
     for provider, prefix in file.genai.items():
         for said in sources.genai.get(provider, {}).values():
-            name = file.bare(prefix + next(iter(ids_of(said)), said["id"]))
+            name = prefix + next(iter(ids_of(said)), said["id"])
             if not ids_of(said):
                 report.left_out(f"{file.provider}/{name}", "genai-prices knows a pattern of ids, and no id")
                 continue
@@ -102,7 +102,9 @@ def _genai_offers(
                     report.refused(f"{file.provider}/{name}", f"genai-prices: {error}")
                     continue
                 offer = free
-            ids = [one for one in dict.fromkeys(map(file.bare, offer.entry.ids())) if wanted(one)]
+            said_ids = tuple(offer.entry.ids())
+            # "perplexity/sonar" is another model than "sonar"; "x-ai/grok-4.5" is not.
+            ids = [one for one in said_ids if wanted(one) and (file.bare(one) == one or file.bare(one) not in said_ids)]
             if ids:
                 found.append(attrs.evolve(offer, entry=_named(offer.entry, ids)))
     return found
@@ -170,7 +172,9 @@ def _merged(file: FileChoice, group: _Group, choices: Choices, today: date) -> M
         litellm, genai = (litellm, None) if source == LITELLM else (None, genai)
         said = (f"{source} taken: {why}",)
     merged = merge(litellm, genai, today, alone=file.alone or bool(said))
-    return attrs.evolve(merged, entry=_named(merged.entry, group.ids), comments=(*said, *merged.comments))
+    limit = merged.entry.max_output or (group.litellm.entry.max_output if group.litellm else None)
+    entry = _named(attrs.evolve(merged.entry, max_output=limit), group.ids)
+    return attrs.evolve(merged, entry=entry, comments=(*said, *merged.comments))
 
 
 def _named(entry: ModelPrice, ids: list[str]) -> ModelPrice:

@@ -1,0 +1,143 @@
+"""What litellm and genai-prices say a call costs, beside ours: the rows of the comparison."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+import attrs
+
+from coreason_budget.errors import UnknownModelError
+from coreason_budget.money import to_nanos
+from coreason_budget.pricing.bundled import Bundled
+from coreason_budget.pricing.refresh.choices import FileChoice, read_choices
+from coreason_budget.pricing.refresh.genai import ids_of, read_genai
+from coreason_budget.pricing.refresh.litellm import MODES, read_litellm
+
+# Prompt, of it read from a cache, and answer: an ordinary call, a cached one, and one in a long-context tier.
+CALLS = ((1000, 0, 100), (1000, 600, 100), (300_001, 0, 100))
+TABLE = Bundled()
+
+
+@attrs.frozen
+class Row:
+    """One id and one call: our nanos, or None where the table has no price, and theirs."""
+
+    provider: str
+    model: str
+    call: tuple[int, int, int]
+    ours: int | None
+    litellm: int | None
+    genai: int | None
+
+    def is_ours(self, theirs: int | None) -> bool:
+        """Within a nano of one of the others."""
+        return self.ours is not None and theirs is not None and abs(self.ours - theirs) <= 1
+
+    @property
+    def agreed(self) -> int | None:
+        """What both of the others say, where they agree."""
+        if self.litellm is None or self.genai is None or abs(self.litellm - self.genai) > 1:
+            return None
+        return self.litellm
+
+
+def rows(at: date) -> Iterator[Row]:
+    """Give every text model of either, for every call that it can answer."""
+    litellm, genai = read_litellm(None), read_genai(None)
+    for file in read_choices().files:
+        names: dict[str, str] = {}
+        for key, said in litellm.items():
+            if said["litellm_provider"] in file.litellm and file.holds(bare := file.bare(key)):
+                names[bare] = key
+        others: dict[str, tuple[str, str]] = {}
+        for provider, prefix in file.genai.items():
+            for said in genai.get(provider, {}).values():
+                ids = ids_of(said)
+                others |= {prefix + one: (provider, one) for one in ids if file.bare(one) not in set(ids) - {one}}
+        others = {model: known for model, known in others.items() if file.holds(model)}
+        for model in sorted({*names, *others}):
+            yield from _rows(file, model, names.get(model), others.get(model), litellm, at)
+
+
+def _rows(
+    file: FileChoice, model: str, key: str | None, other: tuple[str, str] | None, litellm: dict[str, Any], at: date
+) -> Iterator[Row]:
+    said = litellm[key] if key else {}
+    for call in CALLS:
+        answer = 0 if MODES.get(said.get("mode", "chat")) != "chat" else call[2]
+        asked = (call[0], call[1], answer)
+        yield Row(
+            file.provider,
+            f"{file.provider}/{model}",
+            call,
+            ours(f"{file.provider}/{model}", asked, at),
+            by_litellm(key, said["litellm_provider"], asked) if key else None,
+            by_genai(*(other or (next(iter(file.genai), None), model)), asked, at),
+        )
+
+
+def ours(model: str, call: tuple[int, int, int], at: date) -> int | None:
+    """Give our nanos; None where there is no price."""
+    try:
+        entry = TABLE.find(model)
+        if entry is None:
+            return None
+        prompt, cached, answer = call
+        answer = answer if entry.mode == "chat" else 0
+        return entry.period("standard", at).rates(prompt).cost((prompt - cached, cached, 0, 0, answer, 0))
+    except (UnknownModelError, KeyError):
+        return None
+
+
+def by_litellm(key: str, provider: str, call: tuple[int, int, int]) -> int | None:
+    """Give litellm's nanos; None where it has no price, or 0."""
+    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # Or it asks the network at import.
+    import litellm
+
+    prompt, cached, answer = call
+    try:
+        parts = litellm.cost_per_token(
+            model=key,
+            custom_llm_provider=provider.partition("-")[0]
+            if provider.startswith(("vertex_ai-", "fireworks"))
+            else provider,
+            prompt_tokens=prompt,
+            completion_tokens=answer,
+            cache_read_input_tokens=cached,
+        )
+    except Exception:
+        return None
+    return _nanos(sum(map(_meant, parts)))
+
+
+def _name(provider: str) -> str:
+    # litellm's table divides some providers by kinds of model that its code does not know.
+    return provider.partition("-")[0] if provider.startswith(("vertex_ai-", "fireworks_ai-")) else provider
+
+
+def by_genai(provider: str | None, model: str, call: tuple[int, int, int], at: date) -> int | None:
+    """Give genai-prices' nanos; None where it has no price, or 0."""
+    import genai_prices
+
+    if provider is None:
+        return None
+    prompt, cached, answer = call
+    usage = genai_prices.Usage(input_tokens=prompt, cache_read_tokens=cached or None, output_tokens=answer)
+    when = datetime.combine(at, time(2, 0), UTC)
+    try:
+        found = genai_prices.calc_price(usage, model, provider_id=provider, genai_request_timestamp=when)
+    except (LookupError, ValueError):
+        return None
+    return _nanos(found.total_price)
+
+
+def _meant(usd: float) -> Decimal:
+    return Decimal(format(usd, ".12g"))
+
+
+def _nanos(usd: Decimal) -> int | None:
+    return to_nanos(usd, "cost") or None
