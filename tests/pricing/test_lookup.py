@@ -1,14 +1,18 @@
 """Which names a model has, and which it has not."""
 
 import pickle
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from coreason_budget.errors import UnknownModelError
-from coreason_budget.pricing import PricingEngine
+from coreason_budget.pricing import PricingEngine, bundled
+from coreason_budget.pricing.table import load_bundled
 
 ENGINE = PricingEngine()
+TABLE = bundled.Bundled()
 
 
 @pytest.mark.parametrize(
@@ -115,3 +119,106 @@ def test_bare_id_of_two_prices_is_refused_by_name(tmp_path: Path) -> None:
     agreed = Index([one, same]).find("m")
     assert agreed is not None
     assert agreed.canonical == "one/m"
+
+
+@pytest.mark.parametrize(
+    ("name", "canonical"),
+    [
+        (
+            "bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+            "bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+        ),
+        ("aws/amazon.nova-pro-v1:0", "bedrock/amazon.nova-pro-v1:0"),
+        ("azure/gpt-4o-2024-11-20", "azure/gpt-4o"),
+        ("azure/eu/gpt-4o-2024-11-20", "azure/eu/gpt-4o"),
+        ("vertex_ai/gemini-2.5-pro", "vertex_ai/gemini-2.5-pro"),
+        ("vertex/claude-sonnet-4-5@20250929", "vertex_ai/claude-sonnet-4-5"),
+        ("vertex_ai/openai/gpt-oss-120b-maas", "vertex_ai/openai/gpt-oss-120b-maas"),
+        ("groq/openai/gpt-oss-120b", "groq/openai/gpt-oss-120b"),
+        ("together/Qwen/Qwen3.7-Max", "together_ai/Qwen/Qwen3.7-Max"),
+        ("openrouter/anthropic/claude-sonnet-4.5", "openrouter/anthropic/claude-sonnet-4.5"),
+        ("grok-4.5", "xai/grok-4.5"),
+        ("x-ai/grok-latest", "xai/grok-4.5"),
+        ("GLM-5.3", "zai/glm-5.3"),
+        ("rerank-v3.5", "cohere/rerank-v3.5"),
+    ],
+)
+def test_hosts_and_makers_are_found_by_their_prefix(name: str, canonical: str) -> None:
+    """A host's id needs the host's name, and is a price of its own; a maker's needs none."""
+    assert ENGINE.canonical(name) == canonical
+    assert ENGINE.calculate(name, 1000) > 0
+
+
+def test_a_region_is_a_price_of_its_own() -> None:
+    """Azure's data zones and Bedrock's region prefixes cost about a tenth more."""
+    assert ENGINE.calculate("azure/eu/gpt-4o-2024-11-20", 10**6) == Decimal("2.75")
+    assert ENGINE.calculate("azure/gpt-4o-2024-11-20", 10**6) == Decimal("2.50")
+    assert ENGINE.calculate("bedrock/us.anthropic.claude-sonnet-5", 10**6) == Decimal("2.20")
+    assert ENGINE.calculate("bedrock/global.anthropic.claude-sonnet-5", 10**6) == Decimal("2.00")
+
+
+@pytest.mark.parametrize(
+    ("name", "close"),
+    [
+        ("bedrock/us.anthropic.claude-sonet-5", "bedrock/us.anthropic.claude-sonnet-5"),
+        ("azure/gpt-4o-2024-11-21", "azure/gpt-4o"),
+        ("azur/gpt-4o-2024-11-20", "azure/gpt-4o"),
+        ("openrouter/anthropic/claude-sonet-4.5", "openrouter/anthropic/claude-sonnet-4.5"),
+        ("groq/gpt-oss-120b", "groq/openai/gpt-oss-120b"),
+        ("mistral-large-latst", "mistral/mistral-large-latest"),
+    ],
+)
+def test_near_miss_of_a_host_names_that_hosts_ids(name: str, close: str) -> None:
+    """With the prefix named, what may have been meant is looked for there."""
+    with pytest.raises(UnknownModelError) as caught:
+        ENGINE.calculate(name, 1)
+    assert close in str(caught.value)
+
+
+def test_no_letter_of_an_id_may_be_changed() -> None:
+    """One letter less, more or other than an id of the makers is no id, or one that is listed."""
+    listed = {name for file in load_bundled() for entry in file.models for name in entry.ids()}
+    for name in sorted(listed)[::7]:
+        for near in (name[:-1], f"{name}x", f"x{name}", name.swapcase()):
+            if near not in listed:
+                assert TABLE.find(near) is None
+
+
+def test_an_unknown_bare_id_reads_no_hosts_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The long tail is read only when its prefix is named, and then only that file."""
+    read: list[str] = []
+    load = bundled.load_file
+    monkeypatch.setattr(bundled, "load_file", lambda path, **how: (read.append(path.name), load(path, **how))[1])
+    table = bundled.Bundled()
+    assert table.find("no-such-model") is None
+    assert table.find("gpt-4o") is not None
+    table.close_to("no-such-model")
+    assert read == []
+    assert table.find("groq/no-such-model") is None
+    assert table.find("groq/openai/gpt-oss-120b") is not None
+    assert read == ["groq.yaml"]
+
+
+@pytest.mark.parametrize(("age_days", "warned"), [(45, False), (46, True), (400, True)])
+def test_an_old_table_is_said_once(
+    age_days: int, warned: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """More than 45 days after it was checked, in the log, one time in a process."""
+    monkeypatch.setattr(bundled, "_said", [])
+    files = load_bundled()
+    checked = min(entry.checked for file in files for entry in file.models if entry.checked)
+    with caplog.at_level("WARNING", "coreason_budget"):
+        for _ in range(3):
+            bundled.say_if_old(files, checked + timedelta(days=age_days))
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == warned
+    assert all(str(checked) in line and f"{age_days} days" in line for line in said)
+
+
+def test_an_override_under_another_name_of_a_model_is_that_models(tmp_path: Path) -> None:
+    """GLM-5.3 and glm-5.3 are one model: the user's price of one is the price of both."""
+    price = {"input_cost_per_token": "0.000009", "output_cost_per_token": "0.000009"}
+    engine = PricingEngine({"GLM-5.3": price})
+    assert engine.calculate("GLM-5.3", 10**6) == 9
+    assert engine.calculate("zai/GLM-5.3", 10**6) == 9
+    assert engine.canonical("GLM-5.3") == "zai/glm-5.3"

@@ -72,6 +72,14 @@ BROKEN = {
         "'m-v1' is already an id of m-v1",
     ),
     "duplicate snapshot": (HEAD + f"  m:\n    snapshots: [v1,\n      v1]\n    {PRICE}", 6, "twice"),
+    "duplicate id by another name": (
+        HEAD + f"  m: {{{PRICE}}}\n  n:\n    also: [x, m]\n    {PRICE}",
+        5,
+        "'m' is already an id of m",
+    ),
+    "a model's own id as another name": (HEAD + f"  m:\n    also: [m]\n    {PRICE}", 4, "already an id of m"),
+    "duplicate other name": (HEAD + f"  m:\n    also: [n,\n      n]\n    {PRICE}", 6, "twice"),
+    "other name with a space": (HEAD + f"  m:\n    also: [a b]\n    {PRICE}", 5, "without spaces"),
     "duplicate alias": (f"schema: 1\nprovider: p\naliases: [a, a]\nmodels:\n  m: {{{PRICE}}}", 3, "twice"),
     "unknown key of a model": (HEAD + f"  m:\n    {PRICE}\n    prices: 1", 6, "unknown key 'prices'"),
     "unknown meter": (HEAD + "  m:\n    price: {input: 1,\n      outptu: 1}", 6, "outptu"),
@@ -93,10 +101,28 @@ BROKEN = {
     "list for a number": (HEAD + "  m: {price: {input: [1], output: 1}}", 4, "sequence"),
     "zero not marked free": (HEAD + "  m: {price: {input: 0, output: 1}}", 4, "free: true"),
     "zero cache price": (HEAD + "  m: {price: {input: 1, cache_read: 0.00, output: 1}}", 4, "free: true"),
+    "zero input of a chat sold by the request": (
+        HEAD + "  m: {price: {input: 0, output: 1, per_request: 0.01}}",
+        4,
+        "free: true",
+    ),
+    "zero request": (HEAD + "  m: {mode: rerank, price: {per_request: 0}}", 4, "free: true"),
+    "rerank without a price": (HEAD + "  m: {mode: rerank, price: {output: 1}}", 4, "needs a price for input"),
+    "embedding sold by the second": (HEAD + "  m: {mode: embedding, price: {per_second: 1}}", 4, "a price for input"),
+    "plus sign": (HEAD + "  m: {price: {input: +1, output: 1}}", 4, "plain number"),
+    "no digit before the point": (HEAD + "  m: {price: {input: .5, output: 1}}", 4, "plain number"),
+    "no digit after the point": (HEAD + "  m: {price: {input: 5., output: 1}}", 4, "plain number"),
+    "exponent without digits": (HEAD + "  m: {price: {input: 5e, output: 1}}", 4, "plain number"),
     "free is not a flag": (HEAD + f"  m: {{free: 1, {PRICE}}}", 4, "true or false"),
     "unknown mode": (HEAD + f"  m: {{mode: video, {PRICE}}}", 4, "mode"),
     "max_output of 0": (HEAD + f"  m: {{max_output: 0, {PRICE}}}", 4, "max_output"),
     "no such day": (HEAD + "  m:\n    price:\n      - {from: 2026-02-30, input: 1, output: 1}", 6, "calendar"),
+    "date with a time": (
+        HEAD + "  m:\n    price:\n      - {from: 2026-02-01T00, input: 1, output: 1}",
+        6,
+        "date",
+    ),
+    "checked on no day": (f"schema: 1\nprovider: p\nchecked: 2026-13-01\nmodels:\n  m: {{{PRICE}}}", 3, "calendar"),
     "odd date": (HEAD + "  m:\n    price:\n      - {from: 23.11.2026, input: 1, output: 1}", 6, "date"),
     "history not ascending": (
         HEAD + "  m:\n    price:\n      - {from: 2026-02-01, input: 1, output: 1}\n"
@@ -171,6 +197,14 @@ def test_bundled_files_have_to_pass_the_sanity_gates(text: str, line: int, words
 def test_outrageous_price_may_be_meant() -> None:
     """`outrageous: true` lists the exception."""
     assert read(BUNDLED + "  m: {outrageous: true, price: {input: 500, output: 900}}", bundled=True).models
+
+
+def test_rerank_is_sold_by_the_request() -> None:
+    """Tokens that cost nothing are no gift where every request has a price; the tokens may be left out too."""
+    for price in ("{input: 0, per_request: 0.002}", "{per_request: 0.002}"):
+        (entry,) = read(BUNDLED + f"  m: {{mode: rerank, price: {price}}}", bundled=True).models
+        assert entry.mode == "rerank"
+        assert entry.prices["standard"][0].rows[0].cost((0,) * 12) == 2_000_000
 
 
 @pytest.mark.parametrize("missing", ["source: https://example.com\n", "checked: 2026-11-23\n"])
