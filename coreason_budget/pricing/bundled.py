@@ -37,6 +37,7 @@ class Bundled:
         self._core: Index | None = None
         self._hosts: dict[str, Index] = {}
         self._paths: dict[str, list[Path]] = {}
+        self._names: frozenset[str] = frozenset()
 
     def find(self, model: str) -> ModelPrice | None:
         """Give the entry of an id; None if there is none.
@@ -44,14 +45,18 @@ class Bundled:
         Raises:
             UnknownModelError: Two makers price the bare id differently; names them.
         """
+        prefix, slash, _ = model.partition("/")
+        host = self._host(prefix) if slash else None
+        # A host that is no maker too answers without the makers' files.
+        if host is not None and prefix not in self._maker_names() and (found := host.find(model)) is not None:
+            return found
         found = self._makers().find(model)
-        host = None if found is not None else self._host(model.partition("/")[0]) if "/" in model else None
-        return found if host is None else host.find(model)
+        return found if found is not None or host is None else host.find(model)
 
     def close_to(self, model: str) -> list[str]:
         """Give the canonical ids that are written most like this one: the host's, where it names one."""
         prefix, slash, rest = model.partition("/")
-        if slash and not self._makers().knows(prefix):
+        if slash and prefix not in self._maker_names():
             for known in get_close_matches(prefix.lower(), self._host_paths(), n=1, cutoff=0.75):
                 if (host := self._host(known)) is not None and (close := host.close_to(rest)):
                     return close
@@ -69,6 +74,11 @@ class Bundled:
                 return None
             self._hosts[prefix] = _indexed([load_file(path, bundled=True) for path in paths])
         return self._hosts[prefix]
+
+    def _maker_names(self) -> frozenset[str]:
+        if not self._names:
+            self._names = frozenset(name for path in PRICES.glob("*.yaml") for name in _names(path))
+        return self._names
 
     def _host_paths(self) -> dict[str, list[Path]]:
         """Give the files of every prefix, from the line of each that lists its names."""

@@ -48,10 +48,6 @@ class Index:
                 return ids[rest]
         return None
 
-    def knows(self, provider: str) -> bool:
-        """Say whether a provider's name or alias is one of the files'."""
-        return provider in self._providers
-
     def close_to(self, model: str) -> list[str]:
         """Give the canonical ids that are written most like this one: whole, or by their last part."""
         canonical: dict[str, str] = {}
