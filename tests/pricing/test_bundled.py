@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from configparser import ConfigParser
 from datetime import date
 from pathlib import Path
 from timeit import repeat
@@ -10,7 +11,7 @@ from timeit import repeat
 import pytest
 
 from coreason_budget.pricing import PricingEngine
-from coreason_budget.pricing.bundled import HOSTS, Bundled
+from coreason_budget.pricing.bundled import HOSTS, PRICES, Bundled
 from coreason_budget.pricing.price import TOKEN_METERS, ModelPrice
 from coreason_budget.pricing.table import load_bundled, load_file
 
@@ -40,6 +41,16 @@ def test_file_of_a_host_is_found_by_its_names(path: Path) -> None:
             assert found is not None
             assert found.canonical == f"{file.provider}/{entry.model}"
             assert found.source == entry.source
+
+
+def test_every_data_file_ships() -> None:
+    """What is not Python is listed in setup.cfg, or the wheel would lack it."""
+    package = PRICES.parent.parent
+    setup = ConfigParser()
+    setup.read(package.parent / "setup.cfg")
+    listed = setup["options.package_data"]["coreason_budget"].split()
+    shipped = {path for pattern in listed for path in package.glob(pattern)}
+    assert set(package.rglob("*.yaml")) <= shipped
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.canonical)

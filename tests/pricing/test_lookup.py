@@ -175,6 +175,28 @@ def test_near_miss_of_a_host_names_that_hosts_ids(name: str, close: str) -> None
     assert close in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ollama/llama2",  # 0 in litellm's table
+        "azure_ai/jais-30b-chat",  # 3200 USD there, for 3.20
+        "bedrock/us-east-1/1-month-commitment/anthropic.claude-v2:1",  # rented by the hour
+        "openrouter/auto",
+        "us.anthropic.claude-sonnet-5",  # a host's id without the host
+        "openai/gpt-5-1",  # a spelling that OpenAI does not have
+        "bedrock/",
+        "/gpt-4o",
+        "azure//gpt-4o",
+        "openai/azure/gpt-4o",
+    ],
+)
+def test_what_has_no_sure_price_is_not_free(name: str) -> None:
+    """Zeros and slips of the sources, rented capacity, near misses: an error each, whatever is asked."""
+    for counts in ((0, 0), (1, 0), (1000, 1000)):
+        with pytest.raises(UnknownModelError):
+            ENGINE.calculate(name, *counts)
+
+
 def test_no_letter_of_an_id_may_be_changed() -> None:
     """One letter less, more or other than an id of the makers is no id, or one that is listed."""
     listed = {name for file in load_bundled() for entry in file.models for name in entry.ids()}
