@@ -155,19 +155,21 @@ def _hourly(prices: Any) -> bool:
 
 
 def _histories(prices: Any) -> list[tuple[date | None, Mapping[str, Any]]]:
-    """Give the dated prices, oldest first; of hours of the day the dearest."""
+    """Give the dated prices, oldest first; of the hours of a day, which came last, the dearest."""
     if not isinstance(prices, list):
         return [(None, prices)]
     if not prices:
         raise RefusedError("no price")
-    if _hourly(prices):
-        return [(None, max((one["prices"] for one in prices), key=lambda one: _base(one.get("output_mtok", 0))))]
     found: list[tuple[date | None, Mapping[str, Any]]] = []
+    hours = [one["prices"] for one in prices if _hourly([one])]
     for one in prices:
+        if _hourly([one]):
+            continue
         start = (one.get("constraint") or {}).get("start_date")
         found.append((date.fromisoformat(start) if isinstance(start, str) else start, one["prices"]))
     found.sort(key=lambda pair: pair[0] or date.min)
-    return found
+    since, last = found.pop()
+    return [*found, (since, max([last, *hours], key=lambda one: _base(one.get("output_mtok", 0))))]
 
 
 def _variants(model: Mapping[str, Any], today: date) -> dict[str, dict[str, Any]]:
