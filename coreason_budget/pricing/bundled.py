@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 
 from coreason_budget.pricing.lookup import Index
@@ -89,6 +90,12 @@ class Bundled:
                     found.setdefault(name, []).append(path)
             self._paths = found
         return self._paths
+
+
+@cache
+def shared() -> Bundled:
+    """Give the table that all engines of this process share."""
+    return Bundled()
 
 
 def _names(path: Path) -> list[str]:

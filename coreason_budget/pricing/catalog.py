@@ -9,7 +9,7 @@ from difflib import get_close_matches
 import attrs
 
 from coreason_budget.errors import UnknownModelError
-from coreason_budget.pricing.bundled import Bundled
+from coreason_budget.pricing import bundled
 from coreason_budget.pricing.lookup import Index
 from coreason_budget.pricing.price import ModelPrice
 from coreason_budget.pricing.table import load_file
@@ -25,7 +25,7 @@ class Catalog:
     def __init__(self, overrides: Mapping[str, ModelPrice], prices_file: str | os.PathLike[str] | None) -> None:
         self._overrides = overrides
         self._user = Index([] if prices_file is None else [load_file(prices_file)])
-        self._table = Bundled()
+        self._table = bundled.shared()
 
     def find(self, model: str) -> ModelPrice | None:
         """Give the entry of an id; None if there is none.
