@@ -38,7 +38,8 @@ class Usage:
 
     ``input`` is the text read afresh, ``cache_write`` what was written to a cache for the
     provider's shorter time (5 minutes), ``output`` the visible answer without ``reasoning``.
-    ``web_search`` counts searches. ``service`` is the tier that was granted, not the one asked for.
+    ``web_search`` counts searches, ``per_image`` pictures, ``per_second`` seconds. ``service`` is
+    the tier that was granted, not the one asked for.
 
     Raises:
         InvalidAmountError: A count is not a whole number from 0 to 10**12; names the bucket.
@@ -56,6 +57,8 @@ class Usage:
     output_audio: int = _count()
     output_image: int = _count()
     web_search: int = _count()
+    per_image: int = _count()
+    per_second: int = _count()
     service: str = attrs.field(default=STANDARD, validator=attrs.validators.instance_of(str))
 
     @property

@@ -23,8 +23,18 @@ OUTPUT_METERS = ("output", "reasoning", "output_audio", "output_image")
 TOKEN_METERS = INPUT_METERS + OUTPUT_METERS
 
 # What one price in USD stands for, as the power of ten that makes it nanos per million units.
-METER_EXPONENTS = {**dict.fromkeys(TOKEN_METERS, 9), "web_search": 12, "per_request": 15}
-METER_UNITS = {**dict.fromkeys(TOKEN_METERS, "million tokens"), "web_search": "thousand", "per_request": "request"}
+METER_EXPONENTS = {
+    **dict.fromkeys(TOKEN_METERS, 9),
+    "web_search": 12,
+    **dict.fromkeys(("per_second", "per_image", "per_request"), 15),
+}
+METER_UNITS = {
+    **dict.fromkeys(TOKEN_METERS, "million tokens"),
+    "web_search": "thousand",
+    "per_second": "second",
+    "per_image": "image",
+    "per_request": "request",
+}
 
 # The order of counts everywhere: the six of `PricingEngine.calculate` first.
 BUCKETS = (
@@ -40,6 +50,8 @@ BUCKETS = (
     "output_audio",
     "output_image",
     "web_search",
+    "per_image",
+    "per_second",
 )
 # A missing price means no discount, never a gift.
 _FALLBACKS = {
