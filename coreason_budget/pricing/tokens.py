@@ -19,6 +19,8 @@ from coreason_budget.errors import InvalidAmountError
 
 MESSAGE_OVERHEAD = 8
 REQUEST_OVERHEAD = 16
+# Claude gets up to 530 tokens of instructions with its tools (docs.anthropic.com, tool use pricing).
+TOOLS_OVERHEAD = 600
 # Beyond it the bound is cheap and good enough, and counting would hold up the caller.
 MAX_COUNTED_CHARS = 1_000_000
 
@@ -75,6 +77,18 @@ def prompt_tokens(text: str, encoding: str | None) -> int:
     return REQUEST_OVERHEAD + MESSAGE_OVERHEAD + text_tokens(text, encoding)
 
 
+def tool_tokens(tools: object) -> int:
+    """Bound the prompt tokens of tools, or of other JSON that goes with a request, as schemas of answers.
+
+    Providers write it in a form of their own: in bytes it is no longer than the JSON, with
+    characters escaped or not.
+
+    Raises:
+        InvalidAmountError: Not JSON.
+    """
+    return TOOLS_OVERHEAD + _json_bound(tools, "tools")
+
+
 def _message(message: Mapping[str, Any], encoding: str | None) -> int:
     if not isinstance(message, Mapping):
         raise InvalidAmountError(f"messages: {type(message).__name__} is not a message", field="messages")
@@ -105,11 +119,11 @@ def _part(part: Any, encoding: str | None) -> int:
     return MESSAGE_OVERHEAD + text_tokens(part["text"], encoding)
 
 
-def _json_bound(value: Any) -> int:
+def _json_bound(value: Any, field: str = "messages") -> int:
     try:
-        return byte_bound(json.dumps(value, ensure_ascii=False))
+        return max(byte_bound(json.dumps(value, ensure_ascii=False)), len(json.dumps(value)))
     except (TypeError, ValueError, RecursionError):
-        raise InvalidAmountError("messages: a field is not JSON", field="messages") from None
+        raise InvalidAmountError(f"{field}: a field is not JSON", field=field) from None
 
 
 def _bytes(text: str) -> int:
