@@ -42,8 +42,9 @@ MAY_IMPORT = {
     "guard": (*_LAYERS, *_RULES),
     "reservation": (*_LAYERS,),
     "pricing": ("errors", "money"),
+    "costs": ("errors", "money", "model", "pricing"),
     "manager": (
-        *_LAYERS, "limits_file", "config", "ledger", "ledger.base", "guard", "reservation", "pricing",
+        *_LAYERS, "limits_file", "config", "ledger", "ledger.base", "guard", "reservation", "pricing", "costs",
     ),
     "server": ("", *_FRONT),
     "cli": ("", *_FRONT, "server"),

@@ -238,8 +238,9 @@ class PricingEngine:
         entry = self.card(model)
         bound = read_request(entry, _tomorrow_too(entry, request), **request)
         wanted = request.get("max_output_tokens")
-        most = output_limit(entry, MAX_TOKENS if wanted is None and entry.max_output is None else wanted)
-        return min(most, bound.affordable(remaining_nanos) // bound.n)
+        if wanted is None and entry.max_output is None and entry.mode == "chat":
+            wanted = MAX_TOKENS
+        return min(output_limit(entry, wanted), bound.affordable(remaining_nanos) // bound.n)
 
 
 def _checked(model: str) -> str:
