@@ -5,17 +5,14 @@ The only importer of tiktoken, which is optional and never gets to download anyt
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 from unicodedata import normalize
 
 from coreason_budget.errors import InvalidAmountError
+from coreason_budget.pricing import ranks
 
 MESSAGE_OVERHEAD = 8
 REQUEST_OVERHEAD = 16
@@ -24,12 +21,6 @@ TOOLS_OVERHEAD = 600
 # Beyond it the bound is cheap and good enough, and counting would hold up the caller.
 MAX_COUNTED_CHARS = 1_000_000
 
-_URL = "https://openaipublic.blob.core.windows.net/encodings/{}.tiktoken"
-_RANKS = {
-    "cl100k_base": ("cl100k_base", "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7"),
-    "o200k_base": ("o200k_base", "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"),
-    "o200k_harmony": ("o200k_base", "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"),
-}
 _TEXT_PARTS = ("text", "input_text", "output_text")
 # Fields whose tokens their own bytes bound. Others may point to images or stored conversations.
 _PLAIN_KEYS = {"role", "name", "type", "id", "status", "content", "refusal"}
@@ -47,7 +38,7 @@ def byte_bound(text: str) -> int:
 def text_tokens(text: str, encoding: str | None) -> int:
     """Count the tokens of a text where its encoding is on disk, else bound them."""
     bound = byte_bound(text)
-    encode = None if encoding is None or len(text) > MAX_COUNTED_CHARS else _encoder(encoding, _cache_dir())
+    encode = None if encoding is None or len(text) > MAX_COUNTED_CHARS else _encoder(encoding, ranks.cache_dir())
     if encode is None:
         return bound
     try:
@@ -130,26 +121,15 @@ def _bytes(text: str) -> int:
     return len(text.encode("utf-8", "surrogatepass"))
 
 
-def _cache_dir() -> str:
-    """Give the directory that tiktoken reads from."""
-    default = os.path.join(tempfile.gettempdir(), "data-gym-cache")
-    return os.environ.get("TIKTOKEN_CACHE_DIR", os.environ.get("DATA_GYM_CACHE_DIR", default))
-
-
 @lru_cache(maxsize=16)
 def _encoder(encoding: str, cache_dir: str) -> Callable[[str], int] | None:
     """Give the counter of an encoding, None unless tiktoken and the official ranks are there."""
-    if encoding not in _RANKS or not cache_dir:
+    if ranks.on_disk(encoding, cache_dir) is None:
         return None
-    name, sha256 = _RANKS[encoding]
-    path = Path(cache_dir, hashlib.sha1(_URL.format(name).encode(), usedforsecurity=False).hexdigest())
     try:
-        # tiktoken would delete and download a file whose hash is wrong.
-        if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
-            return None
         import tiktoken
 
-        ranks = tiktoken.get_encoding(encoding)
+        encoder = tiktoken.get_encoding(encoding)
     except (OSError, ValueError, ImportError):
         return None
-    return lambda text: len(ranks.encode(text, disallowed_special=()))
+    return lambda text: len(encoder.encode(text, disallowed_special=()))

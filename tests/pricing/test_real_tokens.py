@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from coreason_budget.pricing import PricingEngine, tokens
+from coreason_budget.pricing import PricingEngine, ranks, tokens
 
 CONVERSATIONS = 2000
 ENCODINGS = ("o200k_base", "cl100k_base")
@@ -39,7 +39,7 @@ def encoding(request: pytest.FixtureRequest) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def count(encoding: str) -> Callable[[str], int]:
     """The official count."""
-    encode = tokens._encoder(encoding, tokens._cache_dir())
+    encode = tokens._encoder(encoding, ranks.cache_dir())
     assert encode is not None
     return encode
 
