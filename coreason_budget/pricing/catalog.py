@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 
 import attrs
@@ -72,6 +72,13 @@ class Catalog:
         """Give the known ids that are written most like this one."""
         close = get_close_matches(model, self._overrides)
         return list(dict.fromkeys(close + self._user.close_to(model) + self._table().close_to(model)))
+
+    def entries(self) -> Iterator[ModelPrice]:
+        """Give every entry once, as `find` gives it: the user's price instead of the table's."""
+        names = (entry.canonical for index in (self._table(), self._user) for entry in index.entries())
+        for name in dict.fromkeys((*names, *self._overrides)):
+            if (entry := self.find(name)) is not None:
+                yield entry
 
     def _table(self) -> Index:
         # Two threads may both read it at first use; the second result is the same and wins.

@@ -82,6 +82,12 @@ class PricingEngine:
             )
         return entry
 
+    def models(self, text: str = "") -> list[ModelPrice]:
+        """Give the entries whose canonical id contains every word of a text, in any case, sorted by id."""
+        words = text.lower().split()
+        found = {entry.canonical: entry for entry in self._catalog.entries()}
+        return [found[name] for name in sorted(found) if all(word in name.lower() for word in words)]
+
     def calculate(
         self,
         model: str,

@@ -1,0 +1,11 @@
+"""The command line: the library's verbs, the service, prices and settings."""
+
+from __future__ import annotations
+
+# First, so that an installation without it fails here and says what is missing.
+import click  # noqa: F401
+
+from coreason_budget.cli import budgets, prices, service, tokens
+from coreason_budget.cli.common import cli
+
+__all__ = ["budgets", "cli", "prices", "service", "tokens"]

@@ -1,0 +1,129 @@
+"""The verbs on budgets: check, spend, reserve, settle, release, usage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import click
+
+from coreason_budget.cli.common import Command, answering, budget, table, together
+from coreason_budget.server import answers
+
+# A reservation's id may begin with a dash; no command has short options that it could be taken for.
+_ending = partial(answering, ignore_unknown_options=True)
+
+
+def _tag(_: click.Context, __: click.Parameter, values: Sequence[str]) -> dict[str, str] | None:
+    tags: dict[str, str] = {}
+    for value in values:
+        kind, separator, id = value.partition("=")
+        if not separator or kind in tags:
+            raise click.BadParameter(f"{value!r}: write KIND=ID, each kind once")
+        tags[kind] = id
+    return tags or None
+
+
+_scopes = together(
+    click.option("--project", "project_id", metavar="ID", help="The project it is for."),
+    click.option("--model", metavar="NAME", help="The model."),
+    click.option("--tag", "tags", multiple=True, callback=_tag, metavar="KIND=ID", help="A further scope; repeatable."),
+)
+_key = click.option("--key", "idempotency_key", metavar="TEXT", help="Idempotency key: sent again, it counts once.")
+_input = click.option("--input", "input_tokens", type=int, metavar="N", help="Input tokens.")
+_output = click.option("--output", "output_tokens", type=int, metavar="N", help="Output tokens.")
+
+
+def _cost(help: str) -> Command:
+    return click.option("--cost", metavar="USD", help=help)
+
+
+@answering
+@click.argument("user_id")
+@_cost("Estimated cost.")
+@_scopes
+def check(user_id: str, cost: str | None, **scopes: Any) -> tuple[Any, str]:
+    """Ask whether a call of USER_ID would fit its budgets now."""
+    project_id = scopes.pop("project_id")
+    verdict = budget().check_availability(user_id, project_id, 0 if cost is None else cost, **scopes)
+    answer = answers.allowed(verdict)
+    left = answer["remaining_usd"]
+    return answer, "allowed" if left is None else f"allowed; {left} USD left ({answer['binding']['scope']})"
+
+
+@answering
+@click.argument("user_id")
+@_cost("What the call cost. Left out, the model and its token counts say it.")
+@_scopes
+@_input
+@_output
+@_key
+def spend(user_id: str, **call: Any) -> tuple[Any, str]:
+    """Book what a call of USER_ID cost, in full."""
+    answer = answers.recorded(budget().record_spend(user_id, **call))
+    return answer, f"recorded {answer['cost_usd']} USD{_again(answer)}"
+
+
+@answering
+@click.argument("user_id")
+@_cost("The most the call can cost. Left out, the model and its token bounds say it.")
+@_scopes
+@_input
+@click.option("--max-output", "max_output_tokens", type=int, metavar="N", help="The call's limit of output tokens.")
+@click.option("--ttl", "ttl_s", type=float, metavar="S", help="Seconds until it lapses if it is not settled.")
+@_key
+def reserve(user_id: str, **call: Any) -> tuple[Any, str]:
+    """Hold the most that a call of USER_ID can cost, until it is settled."""
+    answer = answers.reserved(budget().reserve(user_id, **call))
+    text = f"reserved {answer['reserved_usd']} USD until {answer['lapses_at']}{_again(answer)}"
+    return answer, f"{text}\n{answer['reservation_id']}"
+
+
+@_ending
+@click.argument("reservation_id")
+@_cost("What the call cost. Left out, its token counts say it.")
+@_input
+@_output
+@click.option("--model", metavar="NAME", help="The model that was called, if not the one reserved for.")
+@_key
+def settle(reservation_id: str, **call: Any) -> tuple[Any, str]:
+    """End a reservation and book what the call really cost."""
+    answer = answers.ended(budget().settle(reservation_id, **call))
+    return answer, f"settled at {answer['cost_usd']} USD{' (late)' if answer['late'] else ''}{_again(answer)}"
+
+
+@_ending
+@click.argument("reservation_id")
+@_key
+def release(reservation_id: str, idempotency_key: str | None) -> tuple[Any, str]:
+    """End a reservation and book nothing: the call did not happen."""
+    answer = answers.ended(budget().release(reservation_id, idempotency_key=idempotency_key))
+    return answer, f"released{' (late)' if answer['late'] else ''}{_again(answer)}"
+
+
+def _again(answer: dict[str, Any]) -> str:
+    return " (as before; nothing was changed)" if answer["replayed"] else ""
+
+
+@answering
+@click.option("--user", "user_id", metavar="ID", help="Whose.")
+@_scopes
+def usage(**scopes: Any) -> tuple[Any, str]:
+    """Show where the budgets of these scopes and of the whole stand."""
+    balances = budget().usage(**scopes)
+    rows = [
+        (
+            b.scope,
+            b.window,
+            b.unit,
+            "unlimited" if b.limit is None else str(answers.money(b.limit)),
+            str(answers.money(b.spent)),
+            str(answers.money(b.reserved)),
+            "" if b.remaining is None else str(answers.money(b.remaining)),
+            answers.moment(b.resets_at) or "never",
+        )
+        for b in balances
+    ]
+    head = ("SCOPE", "WINDOW", "UNIT", "LIMIT", "SPENT", "RESERVED", "REMAINING", "RESETS AT")
+    return answers.accounts(balances), table([head, *rows], right=(3, 4, 5, 6))

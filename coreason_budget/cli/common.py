@@ -1,0 +1,100 @@
+"""What every command shares: the group, ``--json``, exit statuses and tables."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+import click
+
+from coreason_budget import __version__
+from coreason_budget.errors import BudgetError, BudgetExceededError, LedgerCorruptError, LedgerUnavailableError
+from coreason_budget.manager import BudgetManager
+from coreason_budget.server.problems import problem_of
+
+REFUSED, WRONG, UNAVAILABLE = 1, 2, 3
+
+Command = Callable[..., Any]
+
+_EXAMPLES = """
+\b
+Examples:
+  coreason-budget serve --port 8000
+  coreason-budget check user_123 --cost 0.25
+  coreason-budget spend user_123 --cost 0.031 --project launch --model gpt-4o
+  coreason-budget reserve user_123 --model gpt-4o --input 1200 --max-output 800
+  coreason-budget settle RESERVATION_ID --input 1200 --output 312
+  coreason-budget usage --user user_123
+  coreason-budget price gpt-4o --input 1200 --output 300 --explain
+  coreason-budget prices claude-sonnet
+  coreason-budget tokens fetch
+\b
+Exit status: 0 allowed or done, 1 refused by a budget, 2 wrong usage, settings or input,
+3 the ledger is not available.
+"""
+
+
+@click.group(
+    context_settings={"max_content_width": 100},
+    help="Budgets for LLM calls: check, reserve and book them, or serve them over HTTP.\n" + _EXAMPLES,
+)
+@click.version_option(__version__, prog_name="coreason-budget")
+def cli() -> None:
+    logging.basicConfig(level=logging.WARNING, format="coreason-budget: %(message)s", stream=sys.stderr)
+
+
+def together(*options: Command) -> Command:
+    """Several decorators as one, the first on top."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def answering(command: Command, group: click.Group = cli, **settings: Any) -> Command:
+    """A command with ``--json``, whose errors are one sentence and an exit status."""
+
+    @click.option("--json", "as_json", is_flag=True, help="Answer as JSON, for programs.")
+    @wraps(command)
+    def run(as_json: bool, **given: Any) -> None:
+        try:
+            answer, text = command(**given)
+        except BudgetError as error:
+            if as_json:
+                click.echo(json.dumps(problem_of(error).body))
+            click.echo(f"coreason-budget: {error}", err=True)
+            sys.exit(exit_status(error))
+        click.echo(json.dumps(answer) if as_json else text)
+
+    return group.command(context_settings=settings)(run)
+
+
+def exit_status(error: BudgetError) -> int:
+    if isinstance(error, BudgetExceededError):
+        return REFUSED
+    return UNAVAILABLE if isinstance(error, LedgerUnavailableError | LedgerCorruptError) else WRONG
+
+
+def budget() -> BudgetManager:
+    """The budget of the settings; its connections are given back when the command ends."""
+    budget = BudgetManager()
+    click.get_current_context().call_on_close(budget.close)
+    return budget
+
+
+def table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if i in right else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )

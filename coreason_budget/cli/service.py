@@ -1,0 +1,51 @@
+"""The service and its settings."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+from attrs import asdict, fields_dict
+
+from coreason_budget.cli.common import WRONG, Command, answering, cli, exit_status, table
+from coreason_budget.config import BudgetConfig, describe, environment_name
+from coreason_budget.errors import BudgetError
+
+
+@answering
+def config() -> tuple[Any, str]:
+    """Show every setting, its value, and where it came from."""
+    settings = describe(BudgetConfig())
+    rows = [(s.variable, s.value, s.source) for s in settings]
+    return {"settings": [asdict(s) for s in settings]}, table([("SETTING", "VALUE", "FROM"), *rows])
+
+
+def _setting(name: str) -> Command:
+    about = fields_dict(BudgetConfig)[name].metadata["help"]
+    return click.option(
+        f"--{name.removesuffix('_s').replace('_', '-')}", name, help=f"{about} [{environment_name(name)}]"
+    )
+
+
+@cli.command()
+@_setting("host")
+@_setting("port")
+@_setting("workers")
+@_setting("threads")
+@_setting("worker_timeout_s")
+@_setting("graceful_timeout_s")
+@_setting("log_path")
+def serve(**settings: Any) -> None:
+    """Serve the budgets over HTTP, under gunicorn."""
+    try:
+        from coreason_budget.server import logs, runner
+
+        logs.configure()
+        runner.serve(BudgetConfig(**{name: value for name, value in settings.items() if value is not None}))
+    except ModuleNotFoundError as error:
+        click.echo(f"coreason-budget: serve needs {error.name}: pip install 'coreason-budget[server]'", err=True)
+        sys.exit(WRONG)
+    except BudgetError as error:
+        click.echo(f"coreason-budget: {error}", err=True)
+        sys.exit(exit_status(error))
