@@ -52,7 +52,7 @@ def test_explanation_names_meter_price_and_source() -> None:
         Decimal("0.00176"),
     ]
     assert cost.explain() == (
-        "openai/o3-mini, standard, price of 2026-11-23\n"
+        f"openai/o3-mini, standard, price of {ENGINE.card('o3-mini').checked}\n"
         "source: https://developers.openai.com/api/docs/pricing\n"
         "  input: 400 x 1.1 USD a million tokens = 0.00044 USD\n"
         "  cache_read: 600 x 0.55 USD a million tokens = 0.00033 USD\n"
