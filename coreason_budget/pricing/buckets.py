@@ -45,8 +45,10 @@ def check_seconds(value: object, field: str = "seconds") -> int | Decimal:
 
 
 def _shown(value: object) -> str:
-    plain = isinstance(value, int | float | str) and len(str(value)[:61]) < 61
-    return repr(value) if plain else str(type(value))
+    # Python refuses to write out integers of thousands of digits.
+    plain = isinstance(value, float | str) or (isinstance(value, int) and value.bit_length() < 200)
+    text = repr(value) if plain else ""
+    return text if 0 < len(text) <= 63 else f"a {type(value).__name__}"
 
 
 def _check(_: Any, attribute: attrs.Attribute[Any], value: int | None) -> None:

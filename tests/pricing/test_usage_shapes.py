@@ -1,15 +1,18 @@
 """Usage of the many who are not OpenAI, Anthropic or Gemini, and what whole answers add to it."""
 
+from contextlib import suppress
 from decimal import Decimal
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from coreason_budget.errors import InvalidAmountError
 from coreason_budget.pricing import PricingEngine, Usage
 from coreason_budget.pricing.usage import read_usage
-from tests.pricing.test_usage import CHAT, MESSAGE, RESPONSE, as_objects, changed
+from tests.pricing.test_usage import CHAT, GEMINI, MESSAGE, RESPONSE, as_objects, changed
 
 LITELLM = {
     "prompt_tokens": 2750,
@@ -219,3 +222,31 @@ def test_absent_fields_of_mistrals_package_are_absent() -> None:
         prompt_tokens=5, completion_tokens=2, total_tokens=7, prompt_audio_seconds=unset, num_cached_tokens=unset
     )
     assert read_usage(usage) == Usage(input=5, output=2, per_second=0)
+
+
+def names_of(value: Any) -> set[str]:
+    """Every field name in the examples."""
+    if isinstance(value, dict):
+        return set(value).union(*map(names_of, value.values()))
+    return set().union(*map(names_of, value)) if isinstance(value, list) else set()
+
+
+EXAMPLES = [usage for usage, _ in READ] + [CHAT, RESPONSE, MESSAGE, GEMINI]
+NAMES = sorted(names_of(EXAMPLES) | {"usage", "usage_metadata", "meta", "output", "is_byok", "serviceTier", "type"})
+NUMBERS = st.integers() | st.floats() | st.decimals() | st.sampled_from([0, 5, Decimal("1e999999")])
+NUMBERS |= st.just(5000).map(lambda digits: 10**digits)
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | NUMBERS | st.text(max_size=5) | st.binary(max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=6),
+    max_leaves=20,
+)
+
+
+@settings(max_examples=500)
+@given(ANYTHING, st.sampled_from(EXAMPLES), st.data())
+def test_any_usage_is_read_or_refused(garbage: Any, example: Any, data: st.DataObject) -> None:
+    """Whatever stands in a usage, there is no other error: no provider can crash who settles."""
+    field = data.draw(st.sampled_from(sorted(example)))
+    for usage in (garbage, {**example, field: garbage}, as_objects({**example, field: garbage})):
+        with suppress(InvalidAmountError):
+            assert any(read_usage(usage).counts)

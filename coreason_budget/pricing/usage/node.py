@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
@@ -53,7 +54,7 @@ class Node:
     def whole(self, name: str) -> int:
         """Give a count that may be written as a whole fraction: Cohere's ``5.0``."""
         value = self.get(name)
-        if isinstance(value, float | Decimal) and value == value // 1:
+        if isinstance(value, float | Decimal) and math.isfinite(value) and value == int(value):
             value = int(value)
         return 0 if value is None else check_count(value, name)
 
