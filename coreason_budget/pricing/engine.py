@@ -14,9 +14,10 @@ import attrs
 from coreason_budget.errors import InvalidAmountError, InvalidIdError, UnknownModelError
 from coreason_budget.money import Usd, to_nanos, to_usd
 from coreason_budget.pricing.bound import Request, output_limit, read_request
-from coreason_budget.pricing.buckets import MAX_TOKENS, Counts, Usage, plain, prompt_tokens, split
+from coreason_budget.pricing.buckets import MAX_TOKENS, Usage, prompt_tokens
 from coreason_budget.pricing.catalog import Catalog
 from coreason_budget.pricing.cost import Cost, lines_of
+from coreason_budget.pricing.counts import Counts, plain, split
 from coreason_budget.pricing.overrides import read_overrides
 from coreason_budget.pricing.price import BUCKETS, SECONDS, STANDARD, Count, ModelPrice, Period, Rates
 from coreason_budget.pricing.usage import read_usage
