@@ -79,6 +79,13 @@ def _number(value: Any, _: Any) -> float:
     return float(value)
 
 
+def _flag(value: Any, _: Any) -> bool:
+    flag = value if isinstance(value, bool) else {"true": True, "false": False}.get(str(value).lower())
+    if flag is None:
+        raise ValueError(f"must be true or false, not {repr(value)[:40]}")
+    return flag
+
+
 def _text(value: Any, _: Any) -> str:
     if not isinstance(value, str):
         raise ValueError(f"must be text, not {type(value).__name__}")
@@ -122,6 +129,7 @@ def _no_constant(text: str) -> NoReturn:
 
 
 _converter = cattrs.Converter(detailed_validation=False)
+_converter.register_structure_hook(bool, _flag)
 _converter.register_structure_hook(int, _whole_number)
 _converter.register_structure_hook(float, _number)
 _converter.register_structure_hook(str, _text)
@@ -226,6 +234,9 @@ class BudgetConfig:
     )
     model_price_overrides: Prices = _setting({}, "Prices of your own, as JSON: USD per token by model.")
     prices_file: Path | None = _setting(None, "YAML file with prices of your own, in the bundled table's format.")
+    prefer_reported_cost: bool = _setting(
+        False, "Book the cost that a provider itself reports (OpenRouter, xAI, Perplexity) instead of the table's."
+    )
     timezone: str = _setting("UTC", "IANA time zone whose calendar the windows follow.", validator=_known_zone)
     namespace: str = _setting("coreason", "Keeps budgets apart that share a ledger.", validator=_plain_name)
     reservation_ttl_s: float = _setting(

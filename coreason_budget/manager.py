@@ -5,15 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from attrs import astuple
-
+from coreason_budget import costs
 from coreason_budget.config import BudgetConfig, hide_password
-from coreason_budget.errors import ConfigError, InvalidAmountError
+from coreason_budget.errors import BudgetExceededError, ConfigError, InvalidAmountError
 from coreason_budget.guard import BudgetGuard
 from coreason_budget.ledger import Ledger, open_ledger
 from coreason_budget.ledger.base import Clock
 from coreason_budget.limits import Limit, LimitBook
-from coreason_budget.model import Amounts, Balance, Entry, Receipt, Subject, Verdict, check_count, check_id
+from coreason_budget.model import Amounts, Balance, Entry, Receipt, Subject, Verdict, check_id
 from coreason_budget.money import Usd, to_nanos, usd_text
 from coreason_budget.pricing import PricingEngine
 from coreason_budget.pricing.usage import read_usage
@@ -84,6 +83,44 @@ class BudgetManager:
         amounts = Amounts(to_nanos(estimated_cost, "estimated_cost"))
         return self.guard.check(self._caller(user_id, project_id, model, tags), amounts)
 
+    def affordable_output_tokens(
+        self,
+        user_id: str,
+        project_id: str | None = None,
+        *,
+        model: str,
+        input_tokens: int,
+        max_output_tokens: int | None = None,
+        tags: Tags | None = None,
+    ) -> int:
+        """Give the largest ``max_output_tokens`` that a reserve of this call would still admit now.
+
+        Every limit of the call counts, in USD, tokens and requests. Advisory, as a check: what others
+        reserve in between is gone.
+
+        Args:
+            user_id: Who calls; needed.
+            project_id: For what.
+            model: The model.
+            input_tokens: Of the prompt, an upper bound.
+            max_output_tokens: What the caller would like at most; the model's own limit by default.
+            tags: Further scopes, kind to id.
+
+        Returns:
+            0 where nothing fits; `reserve` then says what is in the way.
+
+        Raises:
+            UnknownModelError: No price for the model.
+            LedgerUnavailableError, InvalidAmountError, InvalidIdError: As `check_availability`.
+        """
+        subject = self._caller(user_id, project_id, model, tags)
+        wish = costs.affordable(self.pricing, (), model, input_tokens, max_output_tokens)
+        try:
+            balances = self.guard.check(subject, Amounts()).balances
+        except BudgetExceededError:
+            return 0
+        return costs.affordable(self.pricing, balances, model, input_tokens, wish)
+
     def record_spend(
         self,
         user_id: str,
@@ -116,9 +153,9 @@ class BudgetManager:
             InvalidAmountError, InvalidIdError: A bad input; nothing was booked.
         """
         subject = self._caller(user_id, project_id, model, tags)
-        tokens = _count_tokens(input_tokens, output_tokens)
+        tokens = costs.count_tokens(input_tokens, output_tokens)
         given = None if cost is None else to_nanos(cost, "cost")
-        nanos = self._price(model, input_tokens, output_tokens) if given is None else given
+        nanos = costs.price(self.pricing, model, input_tokens, output_tokens) if given is None else given
         receipt = self.guard.charge(
             subject,
             Amounts(nanos, tokens or 0),
@@ -170,7 +207,7 @@ class BudgetManager:
         subject = self._caller(user_id, project_id, model, tags)
         surely_unbilled = _exception_types(release_on)
         given = None if cost is None else to_nanos(cost, "cost")
-        amounts = self._bound(given, model, input_tokens, max_output_tokens)
+        amounts = costs.bound(self.pricing, given, model, input_tokens, max_output_tokens)
         hold = self.guard.reserve(
             subject,
             amounts,
@@ -197,7 +234,7 @@ class BudgetManager:
         Args:
             reservation_id: As the reserve gave it.
             cost: USD; or
-            usage: The usage object or dict of the provider's response; or
+            usage: The usage object or dict of the provider's response, or the whole response; or
             input_tokens: With ``output_tokens``, the counts.
             output_tokens: See there.
             model: What prices usage or counts, if not the model that was reserved for.
@@ -212,7 +249,7 @@ class BudgetManager:
         """
         if model is not None:
             check_id(model, "model")
-        tokens = _count_tokens(input_tokens, output_tokens)
+        tokens = costs.count_tokens(input_tokens, output_tokens)
         if (cost is not None or tokens is not None) == (usage is not None):
             raise InvalidAmountError("cost: give a cost, a usage, or token counts", field="cost")
         given = None if cost is None else to_nanos(cost, "cost")
@@ -222,15 +259,18 @@ class BudgetManager:
             if given is not None:
                 return given
             if counts is not None:
-                return self.pricing.cost_of(counts, _known(model or reserved_model)).cost_nanos
-            return self._price(model or reserved_model, input_tokens, output_tokens)
+                prefer = self.config.prefer_reported_cost
+                return self.pricing.cost_of(
+                    counts, costs.known(model or reserved_model), prefer_reported=prefer
+                ).cost_nanos
+            return costs.price(self.pricing, model or reserved_model, input_tokens, output_tokens)
 
         receipt = self.guard.settle(
             reservation_id,
             price,
             tokens if counts is None else counts.input_tokens + counts.output_tokens,
             idempotency_key=idempotency_key,
-            content=(given, counts and astuple(counts), input_tokens, output_tokens, model),
+            content=(given, counts and costs.told(counts), input_tokens, output_tokens, model),
             entries=entries,
         )
         _log_spend(receipt)
@@ -272,26 +312,6 @@ class BudgetManager:
             return subject
         return Subject(subject.user, subject.project, self.pricing.canonical(subject.model), subject.tags)
 
-    def _bound(
-        self, cost_nanos: int | None, model: str | None, input_tokens: int | None, max_output_tokens: int | None
-    ) -> Amounts:
-        tokens = _count_tokens(input_tokens, max_output_tokens, "max_output_tokens")
-        if cost_nanos is not None:
-            return Amounts(cost_nanos, tokens or 0)
-        if model is None or input_tokens is None:
-            raise InvalidAmountError(
-                "cost: give a cost, or a model with input_tokens and max_output_tokens", field="cost"
-            )
-        nanos = self.pricing.estimate_nanos(model, input_tokens=input_tokens, max_output_tokens=max_output_tokens)
-        if max_output_tokens is None:
-            max_output_tokens = self.pricing.card(model).max_output
-        return Amounts(nanos, input_tokens + (max_output_tokens or 0))
-
-    def _price(self, model: str | None, input_tokens: int | None, output_tokens: int | None) -> int:
-        if input_tokens is None and output_tokens is None:
-            raise InvalidAmountError("cost: give a cost, or a model with its token counts", field="cost")
-        return self.pricing.calculate_nanos(_known(model), input_tokens or 0, output_tokens or 0)
-
 
 def _exception_types(
     release_on: type[BaseException] | tuple[type[BaseException], ...],
@@ -301,23 +321,6 @@ def _exception_types(
     if not all(isinstance(kind, type) and issubclass(kind, BaseException) for kind in kinds):
         raise TypeError(f"release_on: must be an exception class or a tuple of them, not {release_on!r}")
     return kinds
-
-
-def _known(model: str | None) -> str:
-    if model is None:
-        raise InvalidAmountError(
-            "cost: token counts need a model to be priced by; name one, or give a cost", field="cost"
-        )
-    return model
-
-
-def _count_tokens(
-    input_tokens: int | None, output_tokens: int | None, output_field: str = "output_tokens"
-) -> int | None:
-    if input_tokens is None and output_tokens is None:
-        return None
-    read = 0 if input_tokens is None else check_count(input_tokens, "input_tokens")
-    return read + (0 if output_tokens is None else check_count(output_tokens, output_field))
 
 
 def _ledger(config: BudgetConfig, timezone: str, clock: Clock) -> Ledger:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import ROUND_UP, Context, Decimal
+from fractions import Fraction
 from typing import TypeAlias
 
 from coreason_budget.errors import InvalidAmountError
@@ -72,8 +73,8 @@ def usd_text(nanos: int) -> str:
     return f"{sign}{whole}.{f'{rest:09d}'.rstrip('0').ljust(2, '0')}"
 
 
-def ceil_div(dividend: int, divisor: int) -> int:
-    """Divide integers and round up: the one rounding of a price calculation."""
+def ceil_div(dividend: int | Fraction, divisor: int) -> int:
+    """Divide exact numbers and round up: the one rounding of a price calculation."""
     return -(-dividend // divisor)
 
 

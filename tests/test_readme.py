@@ -62,6 +62,18 @@ def test_the_library_example_prints_what_it_says() -> None:
     assert Path("coreason-budget.db").exists()
 
 
+def test_the_pricing_example_answers_what_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without ranks on disk, as a new user has none."""
+    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", "")
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(blocks("python")[1], "README.rst", "exec"), {})
+    expected = re.sub(r"^    ", "", literal_after("It answers"), flags=re.MULTILINE)
+    # The day on which the table was last compared with its source.
+    dated = re.compile(r"price of \d{4}-\d\d-\d\d")
+    assert dated.sub("price of DAY", out.getvalue().strip()) == dated.sub("price of DAY", expected)
+
+
 def test_the_other_python_examples_run() -> None:
     """The blueprint and the ledger of one's own, as they stand."""
     from flask import Flask
@@ -73,7 +85,7 @@ def test_the_other_python_examples_run() -> None:
     exec(literal_after("In a Flask application of your own").replace("    ", ""), {"app": app, "budget": budget})
     assert app.test_client().get("/budget/health").status_code == 200
     names: dict[str, Any] = {"__name__": "example"}
-    exec(blocks("python")[1], names)
+    exec(blocks("python")[2], names)
     assert any(name.startswith("test_") for name in dir(names["TestMyLedger"]))
 
 

@@ -1,6 +1,11 @@
 """The command line: the library's verbs, the service, prices and settings."""
 
-from coreason_budget.cli import calls, prices, service
+from __future__ import annotations
+
+# First, so that an installation without it fails here and says what is missing.
+import click  # noqa: F401
+
+from coreason_budget.cli import calls, prices, service, tokens
 from coreason_budget.cli.base import cli
 
-__all__ = ["calls", "cli", "prices", "service"]
+__all__ = ["calls", "cli", "prices", "service", "tokens"]

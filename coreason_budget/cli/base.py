@@ -29,7 +29,9 @@ Examples:
   coreason-budget reserve user_123 --model gpt-4o --input 1200 --max-output 800
   coreason-budget settle RESERVATION_ID --input 1200 --output 312
   coreason-budget usage --user user_123
-  coreason-budget price gpt-4o --input 1200 --output 300
+  coreason-budget price gpt-4o --input 1200 --output 300 --explain
+  coreason-budget prices claude-sonnet
+  coreason-budget tokens fetch
 \b
 Exit status: 0 allowed or done, 1 refused by a budget, 2 wrong usage, settings or input,
 3 the ledger is not available.
@@ -56,7 +58,7 @@ def together(*options: Command) -> Command:
     return decorate
 
 
-def command(command: Command, **settings: Any) -> Command:
+def command(command: Command, group: click.Group = cli, **settings: Any) -> Command:
     """A command with ``--json``, whose errors are one sentence and an exit status."""
 
     @click.option("--json", "as_json", is_flag=True, help="Answer as JSON, for programs.")
@@ -71,7 +73,7 @@ def command(command: Command, **settings: Any) -> Command:
             sys.exit(exit_status(error))
         click.echo(json.dumps(answer) if as_json else text)
 
-    return cli.command(context_settings=settings)(run)
+    return group.command(context_settings=settings)(run)
 
 
 # A reservation's id may begin with a dash; no command has short options that it could be taken for.

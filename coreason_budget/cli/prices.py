@@ -1,17 +1,30 @@
-"""Prices as commands."""
+"""Prices: what a call costs, which models there are, and one model's card."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import click
 
-from coreason_budget.cli.base import Command, budget, command
-from coreason_budget.server import answers
+from coreason_budget.cli.base import Command, budget, command, table
+from coreason_budget.errors import UnknownModelError
+from coreason_budget.pricing import PricingEngine
+from coreason_budget.pricing.cost import Cost
+from coreason_budget.pricing.price import METER_UNITS, STANDARD, TOKEN_METERS, ModelPrice, Period, rate_usd
 
 
-def _count(option: str, name: str, help: str) -> Command:
-    return click.option(option, name, type=int, default=0, metavar="N", help=help)
+def _count(option: str, name: str, help: str, default: int | None = 0) -> Command:
+    return click.option(option, name, type=int, default=default, metavar="N", help=help)
+
+
+def _seconds(_: click.Context, __: click.Parameter, value: str | None) -> Decimal | None:
+    try:
+        return None if value is None else Decimal(value)
+    except InvalidOperation:
+        raise click.BadParameter(f"{value!r} is not a number") from None
 
 
 @command
@@ -22,9 +35,145 @@ def _count(option: str, name: str, help: str) -> Command:
 @_count("--cache-write", "cache_write_tokens", "Input tokens written to a cache.")
 @_count("--cache-write-1h", "cache_write_1h_tokens", "Input tokens written to a cache for an hour.")
 @_count("--reasoning", "reasoning_tokens", "Reasoning tokens.")
-@click.option("--service", default="standard", show_default=True, help="standard, batch, flex, priority, ...")
-def price(model: str, **counts: Any) -> tuple[Any, str]:
+@_count("--input-audio", "input_audio_tokens", "Of the input tokens, audio read afresh.")
+@_count("--input-image", "input_image_tokens", "Of the input tokens, images.")
+@_count("--cached-audio", "cached_audio_tokens", "Of the cached tokens, audio.")
+@_count("--output-audio", "output_audio_tokens", "Of the output tokens, audio.")
+@_count("--output-image", "output_image_tokens", "Of the output tokens, images.")
+@_count("--searches", "web_searches", "Web searches.")
+@_count("--images", "images", "Images that are billed by the piece.")
+@_count("--requests", "requests", "Requests or search units; one unless told.", None)
+@click.option("--seconds", callback=_seconds, metavar="S", help="Seconds, fractions too.")
+@click.option("--service", default=STANDARD, show_default=True, help="standard, batch, flex, priority, ...")
+@click.option("--explain", is_flag=True, help="Show every bucket, its price, and where that was read.")
+def price(model: str, explain: bool, **counts: Any) -> tuple[Any, str]:
     """Tell what a call of MODEL costs."""
+    cost = budget().pricing.explain(model, **counts)
+    text = f"{cost.cost_usd:f} USD"
+    return _cost_json(cost), f"{text}\n{cost.explain()}" if explain else text
+
+
+def _cost_json(cost: Cost) -> dict[str, Any]:
+    return {
+        "model": cost.model,
+        "cost_usd": f"{cost.cost_usd:f}",
+        "provider": cost.provider,
+        "service": cost.service,
+        "price_date": _day(cost.price_date),
+        "source": cost.source,
+        "tier_above": cost.tier_above,
+        "lines": [
+            {
+                "bucket": line.bucket,
+                "count": line.count if isinstance(line.count, int) else f"{line.count:f}",
+                "meter": line.meter,
+                "rate_usd": f"{line.rate_usd:f}",
+                "unit": line.unit,
+                "amount_usd": f"{line.amount_usd:f}",
+            }
+            for line in cost.lines
+        ],
+    }
+
+
+@command
+@click.argument("text", default="")
+@click.option("--card", is_flag=True, help="TEXT is a model's id: show every price of it, its source and date.")
+def prices(text: str, card: bool) -> tuple[Any, str]:
+    """List the models whose id contains TEXT, with what a million tokens cost today."""
     pricing = budget().pricing
-    cost = str(answers.money(pricing.calculate(model, **counts)))
-    return {"model": pricing.canonical(model), "cost_usd": cost}, f"{cost} USD"
+    if card:
+        entry = pricing.card(text)
+        return _card_json(entry), _card_text(entry)
+    return _list(pricing, text)
+
+
+def _list(pricing: PricingEngine, text: str) -> tuple[Any, str]:
+    entries = pricing.models(text)
+    if not entries:
+        # It knows what may have been meant.
+        pricing.card(text)
+        raise UnknownModelError(f"No model's id contains {text!r}.", model=text)
+    models, rows = [], []
+    for entry in entries:
+        rates = {meter: f"{usd:f}" for meter, usd in _usd(_today(entry)).items()}
+        shown = {meter: rates.get(meter) for meter in ("input", "cache_read", "output")}
+        checked = _day(entry.checked)
+        models.append({"model": entry.canonical, "mode": entry.mode, **shown, "checked": checked})
+        rows.append(
+            (entry.canonical, *(value or "" for value in shown.values()), ",".join(entry.prices), checked or "")
+        )
+    head = ("MODEL", "INPUT", "CACHED", "OUTPUT", "SERVICES", "CHECKED")
+    return {"models": models, "unit": METER_UNITS["input"]}, table([head, *rows], right=(1, 2, 3))
+
+
+def _today(entry: ModelPrice) -> Period:
+    try:
+        return entry.period(STANDARD, datetime.now(UTC).date())
+    except UnknownModelError:
+        return entry.periods(STANDARD)[0]  # Its first price is still to come.
+
+
+def _usd(period: Period) -> dict[str, Decimal]:
+    return {meter: rate_usd(meter, rate) for meter, rate in period.rows[0].meters.items()}
+
+
+def _rows(entry: ModelPrice) -> Iterator[tuple[str, date | None, int | None, dict[str, str]]]:
+    """Give service, first day, tier, and the USD of each meter, of every row of prices."""
+    for service, periods in entry.prices.items():
+        for period in periods:
+            for number, row in enumerate(period.rows):
+                usd = {meter: f"{rate_usd(meter, rate):f}" for meter, rate in row.meters.items()}
+                yield service, period.since, row.above if number else None, usd
+
+
+def _card_json(entry: ModelPrice) -> dict[str, Any]:
+    return {
+        "model": entry.canonical,
+        "provider": entry.provider,
+        "mode": entry.mode,
+        "encoding": entry.encoding,
+        "max_output": entry.max_output,
+        "snapshots": list(entry.snapshots),
+        "date_suffix": entry.date_suffix,
+        "cached_in_input": entry.cached_in_input,
+        "reasoning_in_output": entry.reasoning_in_output,
+        "source": entry.source,
+        "checked": _day(entry.checked),
+        "prices": [
+            {"service": service, "from": _day(since), "above": above, "usd": usd}
+            for service, since, above, usd in _rows(entry)
+        ],
+        "units": {meter: unit for meter, unit in METER_UNITS.items() if meter in _meters(entry)},
+    }
+
+
+def _day(day: date | None) -> str | None:
+    return None if day is None else day.isoformat()
+
+
+def _meters(entry: ModelPrice) -> list[str]:
+    """Give the meters that any of its prices states, in the order of the units."""
+    stated = {meter for *_, usd in _rows(entry) for meter in usd}
+    return [meter for meter in METER_UNITS if meter in stated]
+
+
+def _card_text(entry: ModelPrice) -> str:
+    others = [*list(entry.ids())[1:], *([f"{entry.model}-YYYYMMDD"] if entry.date_suffix else [])]
+    about = (
+        ("mode", entry.mode),
+        ("encoding", entry.encoding or "not public"),
+        ("output limit", "not known" if entry.max_output is None else f"{entry.max_output} tokens"),
+        ("also", ", ".join(others) or "-"),
+        ("source", entry.source or "-"),
+        ("checked", _day(entry.checked) or "-"),
+    )
+    meters = _meters(entry)
+    rows = [
+        (service, _day(since) or "", "" if above is None else str(above), *(usd.get(meter, "") for meter in meters))
+        for service, since, above, usd in _rows(entry)
+    ]
+    head = ("SERVICE", "FROM", "PROMPT ABOVE", *(meter.upper() for meter in meters))
+    prices = table([head, *rows], right=range(2, len(head)))
+    units = "".join(f"; {meter} a {METER_UNITS[meter]}" for meter in meters if meter not in TOKEN_METERS)
+    return "\n".join([entry.canonical, table(about), "", prices, f"USD a million tokens{units}"])

@@ -1,4 +1,4 @@
-"""The service and its settings as commands: serve, config."""
+"""The service and its settings."""
 
 from __future__ import annotations
 

@@ -1,20 +1,123 @@
-"""Upper bounds: the most tokens a request can use, and the most they can cost."""
+"""Upper bounds: the most tokens a request can use, the most they can cost, and what still fits."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, TypedDict
 
-from coreason_budget.errors import InvalidAmountError
+import attrs
+
+from coreason_budget.errors import InvalidAmountError, UnknownModelError
+from coreason_budget.money import ceil_div
 from coreason_budget.pricing import tokens
-from coreason_budget.pricing.buckets import check_count
-from coreason_budget.pricing.price import ModelPrice, Period
+from coreason_budget.pricing.buckets import MAX_TOKENS, check_count, check_seconds
+from coreason_budget.pricing.price import MILLION, STANDARD, ModelPrice, Period, Rates
+
+
+class Request(TypedDict, total=False):
+    """What `PricingEngine.estimate` takes beside the model."""
+
+    input_tokens: int | None
+    text: str | None
+    messages: Sequence[Mapping[str, Any]] | None
+    tools: object
+    max_output_tokens: int | None
+    n: int
+    service: str
+    web_searches: int
+    images: int
+    seconds: int | float | Decimal | None
+    requests: int | None
+
+
+@attrs.frozen
+class Bound:
+    """What a request costs at most: a fixed part and the answer, over every row that it can reach.
+
+    Attributes:
+        rows: For each row the cost without an answer, and of one output token, in nanos per million.
+        n: How many answers.
+    """
+
+    rows: tuple[tuple[int | Fraction, int], ...]
+    n: int
+
+    def cost(self, output_tokens: int) -> int:
+        """Give the most that the call can cost with so many output tokens in all, in nanos."""
+        return max(ceil_div(fixed + output_tokens * rate, MILLION) for fixed, rate in self.rows)
+
+    def affordable(self, nanos: int) -> int:
+        """Give the most output tokens in all whose `cost` is within ``nanos``; at most 10**12."""
+        found = MAX_TOKENS * self.n
+        for fixed, rate in self.rows:
+            left = nanos * MILLION - fixed
+            if left < 0:
+                return 0
+            found = min(found, int(left // rate)) if rate else found
+        return found
+
+
+def read_request(
+    entry: ModelPrice,
+    periods: Sequence[Period],
+    *,
+    input_tokens: int | None = None,
+    text: str | None = None,
+    messages: Sequence[Mapping[str, Any]] | None = None,
+    tools: object = None,
+    max_output_tokens: int | None = None,
+    n: int = 1,
+    service: str = STANDARD,
+    web_searches: int = 0,
+    images: int = 0,
+    seconds: int | float | Decimal | None = None,
+    requests: int | None = None,
+) -> Bound:
+    """Bound a request at the prices of some periods. ``max_output_tokens`` is the caller's to add.
+
+    Raises:
+        InvalidAmountError: Not one input, an input without a bound, a bad count, or seconds that
+            nobody told; names the argument.
+        UnknownModelError: No price for searches or images.
+    """
+    prompt = prompt_bound(entry, input_tokens, text, messages, tools)
+    if check_count(n, "n") == 0:
+        raise InvalidAmountError("n: at least 1 answer", field="n")
+    extras = {
+        "web_search": check_count(web_searches, "web_searches"),
+        "per_image": check_count(images, "images"),
+        "per_second": None if seconds is None else check_seconds(seconds),
+        "per_request": 1 if requests is None else check_count(requests, "requests"),
+    }
+    rows = [rates for period in periods for rates in period.rows if rates.above < prompt]
+    text_only = input_tokens is None
+    return Bound(tuple((_fixed(entry, rates, prompt, extras, text_only), rates.dearest_output) for rates in rows), n)
+
+
+def _fixed(
+    entry: ModelPrice, rates: Rates, prompt: int, extras: Mapping[str, int | Decimal | None], text_only: bool
+) -> int | Fraction:
+    total: int | Fraction = prompt * (rates.dearest_text_input if text_only else rates.dearest_input)
+    for meter, count in extras.items():
+        rate = rates.meters.get(meter)
+        if rate is None and count and meter != "per_request":
+            raise UnknownModelError(f"{entry.canonical} has no price for {meter}", model=entry.canonical)
+        if rate and count is None:
+            raise InvalidAmountError(f"seconds: pass them; {entry.canonical} is billed by the second", field="seconds")
+        total += Fraction(count or 0) * (rate or 0)
+    return total
 
 
 def prompt_bound(
-    entry: ModelPrice, input_tokens: int | None, text: str | None, messages: Sequence[Mapping[str, Any]] | None
+    entry: ModelPrice,
+    input_tokens: int | None,
+    text: str | None,
+    messages: Sequence[Mapping[str, Any]] | None,
+    tools: object = None,
 ) -> int:
-    """Bound the prompt tokens of a request, given in one of three ways.
+    """Bound the prompt tokens of a request, given in one of three ways, and of its tools.
 
     Raises:
         InvalidAmountError: Not exactly one, or it has no bound; names the argument.
@@ -22,10 +125,13 @@ def prompt_bound(
     if sum(given is not None for given in (input_tokens, text, messages)) != 1:
         raise InvalidAmountError("input_tokens: pass one of input_tokens, text or messages", field="input_tokens")
     if input_tokens is not None:
+        if tools is not None:
+            raise InvalidAmountError("tools: input_tokens must contain them already", field="tools")
         return check_count(input_tokens, "input_tokens")
+    extra = 0 if tools is None else tokens.tool_tokens(tools)
     if text is not None:
-        return tokens.prompt_tokens(text, entry.encoding)
-    return tokens.message_tokens(messages or (), entry.encoding)
+        return extra + tokens.prompt_tokens(text, entry.encoding)
+    return extra + tokens.message_tokens(messages or (), entry.encoding)
 
 
 def output_limit(entry: ModelPrice, max_output_tokens: int | None) -> int:
@@ -43,13 +149,3 @@ def output_limit(entry: ModelPrice, max_output_tokens: int | None) -> int:
             f"max_output_tokens: pass it; the output limit of {entry.canonical} is not known", field="max_output_tokens"
         )
     return entry.max_output
-
-
-def cost_bound(periods: Iterable[Period], input_tokens: int, output_tokens: int, *, text_only: bool) -> int:
-    """Give the most that a call can cost in nanos, over every row that it can reach."""
-    return max(
-        rates.bound(input_tokens, output_tokens, text_only=text_only)
-        for period in periods
-        for rates in period.rows
-        if rates.above < input_tokens
-    )

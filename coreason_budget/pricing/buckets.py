@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from decimal import Decimal
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import attrs
 
 from coreason_budget.errors import InvalidAmountError
-from coreason_budget.pricing.price import STANDARD
+from coreason_budget.pricing.price import BUCKETS, PROMPT, STANDARD, Count
 
 MAX_TOKENS = 10**12
+_FINEST_EXPONENT = -40
 
 
 def check_count(value: object, field: str) -> int:
@@ -19,17 +23,48 @@ def check_count(value: object, field: str) -> int:
         InvalidAmountError: Anything else, booleans too; names ``field``.
     """
     if type(value) is not int or not 0 <= value <= MAX_TOKENS:
-        shown = repr(value) if isinstance(value, (int, float, str)) and len(str(value)[:61]) < 61 else type(value)
-        raise InvalidAmountError(f"{field}: {shown} is not a whole number from 0 to 10**12", field=field)
+        raise InvalidAmountError(f"{field}: {_shown(value)} is not a whole number from 0 to 10**12", field=field)
     return value
 
 
-def _check(_: Any, attribute: attrs.Attribute[int], value: int) -> None:
+def check_seconds(value: object, field: str = "seconds") -> int | Decimal:
+    """Give a length of time back, as exact as it was given: whole seconds as int, else Decimal.
+
+    A float counts as its 15 significant digits.
+
+    Raises:
+        InvalidAmountError: Not a number from 0 to 10**12 with at most 40 decimals; names ``field``.
+    """
+    exact = Decimal(format(value, ".15g")) if type(value) is float else value
+    if isinstance(exact, Decimal) and exact.is_finite() and not exact.is_signed() and exact <= MAX_TOKENS:
+        if int(exact.as_tuple().exponent) >= _FINEST_EXPONENT:
+            return int(exact) if exact == exact.to_integral_value() else exact
+    elif type(exact) is int and 0 <= exact <= MAX_TOKENS:
+        return exact
+    raise InvalidAmountError(f"{field}: {_shown(value)} is not a number of seconds from 0 to 10**12", field=field)
+
+
+def _shown(value: object) -> str:
+    # Python refuses to write out integers of thousands of digits.
+    plain = isinstance(value, float | str) or (isinstance(value, int) and value.bit_length() < 200)
+    text = repr(value) if plain else ""
+    return text if 0 < len(text) <= 63 else f"a {type(value).__name__}"
+
+
+def _check(_: Any, attribute: attrs.Attribute[Any], value: int | None) -> None:
     check_count(value, attribute.name)
 
 
 def _count() -> int:
     return attrs.field(default=0, validator=_check)
+
+
+def _told() -> int | None:
+    return attrs.field(default=None, validator=attrs.validators.optional(_check))
+
+
+def _seconds(value: Any) -> int | Decimal | None:
+    return None if value is None else check_seconds(value, "per_second")
 
 
 @attrs.frozen
@@ -38,7 +73,10 @@ class Usage:
 
     ``input`` is the text read afresh, ``cache_write`` what was written to a cache for the
     provider's shorter time (5 minutes), ``output`` the visible answer without ``reasoning``.
-    ``web_search`` counts searches. ``service`` is the tier that was granted, not the one asked for.
+    ``web_search`` counts searches, ``per_image`` pictures, ``per_second`` seconds (fractions too)
+    and ``per_request`` requests or search units; None of the last two is not told, and then it
+    is one request. ``service`` is the tier that was granted, not the one asked for, and
+    ``reported_nanos`` what the provider itself says that the call cost.
 
     Raises:
         InvalidAmountError: A count is not a whole number from 0 to 10**12; names the bucket.
@@ -56,20 +94,50 @@ class Usage:
     output_audio: int = _count()
     output_image: int = _count()
     web_search: int = _count()
+    per_image: int = _count()
+    per_second: int | Decimal | None = attrs.field(default=None, converter=_seconds)
+    per_request: int | None = _told()
     service: str = attrs.field(default=STANDARD, validator=attrs.validators.instance_of(str))
+    reported_nanos: int | None = attrs.field(default=None)
+
+    @reported_nanos.validator
+    def _check_reported(self, _: Any, value: int | None) -> None:
+        if value is not None and (type(value) is not int or value < 0):
+            raise InvalidAmountError("reported_nanos: must be a whole number of nano-USD", field="reported_nanos")
 
     @property
-    def counts(self) -> tuple[int, ...]:
+    def counts(self) -> tuple[Count, ...]:
         """All counts, in the order of ``price.BUCKETS``."""
-        return attrs.astuple(self)[:-1]
+        return _COUNTS(self)
 
     @property
     def input_tokens(self) -> int:
         """All prompt tokens."""
-        cached = self.cache_read + self.cache_write + self.cache_write_1h + self.cache_read_audio
-        return self.input + cached + self.input_audio + self.input_image
+        return prompt_tokens(self.counts)
 
     @property
     def output_tokens(self) -> int:
         """All completion tokens."""
         return self.output + self.reasoning + self.output_audio + self.output_image
+
+
+_COUNTS: Callable[[Usage], tuple[Count, ...]] = attrgetter(*BUCKETS)
+
+
+_PROMPT: Callable[[tuple[Count, ...]], tuple[int, ...]] = itemgetter(*PROMPT)
+
+
+def prompt_tokens(counts: tuple[Count, ...]) -> int:
+    """Give all prompt tokens of disjoint counts: what chooses the tier."""
+    return sum(_PROMPT(counts))
+
+
+def minus(total: int, part: int, field: str, whole: str) -> int:
+    """Give the rest of a whole without one of its parts.
+
+    Raises:
+        InvalidAmountError: The part is more; names ``field``.
+    """
+    if part > total:
+        raise InvalidAmountError(f"{field}: {part} is more than {whole}, {total}", field=field)
+    return total - part

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 
 import attrs
@@ -74,6 +74,14 @@ class Catalog:
         """Give the known ids that are written most like this one."""
         close = get_close_matches(model, self._overrides)
         return list(dict.fromkeys(close + self._user.close_to(model) + self._table.close_to(model)))
+
+    def entries(self) -> Iterator[ModelPrice]:
+        """Give every entry once, as `find` gives it: the user's price instead of the table's."""
+        listed = (entry for file in bundled.load_all() for entry in file.models)
+        names = (entry.canonical for entry in (*listed, *self._user.entries()))
+        for name in dict.fromkeys((*names, *self._overrides)):
+            if (entry := self.find(name)) is not None:
+                yield entry
 
 
 def _tail(name: str, entry: ModelPrice) -> str:

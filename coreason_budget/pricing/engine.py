@@ -7,15 +7,19 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Unpack
+
+import attrs
 
 from coreason_budget.errors import InvalidAmountError, InvalidIdError, UnknownModelError
-from coreason_budget.money import Usd, to_usd
-from coreason_budget.pricing.bound import cost_bound, output_limit, prompt_bound
-from coreason_budget.pricing.buckets import check_count
+from coreason_budget.money import Usd, to_nanos, to_usd
+from coreason_budget.pricing.bound import Request, output_limit, read_request
+from coreason_budget.pricing.buckets import MAX_TOKENS, Usage, prompt_tokens
 from coreason_budget.pricing.catalog import Catalog
+from coreason_budget.pricing.cost import Cost, lines_of
+from coreason_budget.pricing.counts import Counts, plain, split
 from coreason_budget.pricing.overrides import read_overrides
-from coreason_budget.pricing.price import STANDARD, Cost, ModelPrice, Period
+from coreason_budget.pricing.price import BUCKETS, SECONDS, STANDARD, Count, ModelPrice, Period, Rates
 from coreason_budget.pricing.usage import read_usage
 
 
@@ -27,11 +31,13 @@ class PricingEngine:
     except the user's own prices, which are checked at once.
 
     Args:
-        overrides: For each model the price of one token in USD, exact to 1e-15:
+        overrides: For each model the price of one token or unit in USD, exact to 1e-15:
             ``{"my-model": {"input_cost_per_token": "0.000001", "output_cost_per_token": ...}}``,
             further ``cache_read_input_token_cost``, ``cache_creation_input_token_cost`` (and
-            ``_above_1hr``), ``output_cost_per_reasoning_token``, each also with ``_batches``,
-            ``_flex`` or ``_priority``; ``max_output_tokens``, ``mode``, and ``free`` for zeros.
+            ``_above_1hr``), ``output_cost_per_reasoning_token``, the same for audio and image
+            tokens, ``input_cost_per_image``, ``_second`` and ``_query``, ``web_search_cost_per_query``,
+            each also with ``_batches``, ``_flex`` or ``_priority``; ``max_output_tokens``,
+            ``mode``, and ``free`` for zeros.
         prices_file: A file in the table's own format.
 
     Raises:
@@ -77,18 +83,21 @@ class PricingEngine:
             )
         return entry
 
+    def models(self, text: str = "") -> list[ModelPrice]:
+        """Give the entries whose canonical id contains every word of a text, in any case, sorted by id."""
+        words = text.lower().split()
+        found = {entry.canonical: entry for entry in self._catalog.entries()}
+        return [found[name] for name in sorted(found) if all(word in name.lower() for word in words)]
+
     def calculate(
         self,
         model: str,
         input_tokens: int = 0,
         output_tokens: int = 0,
         *,
-        cached_tokens: int = 0,
-        cache_write_tokens: int = 0,
-        cache_write_1h_tokens: int = 0,
-        reasoning_tokens: int = 0,
         service: str = STANDARD,
         at: date | None = None,
+        **counts: Unpack[Counts],
     ) -> Decimal:
         """Give what a call cost in USD: exact, rounded up once to a nano.
 
@@ -99,32 +108,22 @@ class PricingEngine:
             model: An id, with or without ``provider/``.
             input_tokens: Prompt tokens.
             output_tokens: Completion tokens.
-            cached_tokens: Prompt tokens read from a cache.
-            cache_write_tokens: Prompt tokens written to a cache (Anthropic: for 5 minutes).
-            cache_write_1h_tokens: Prompt tokens written to a cache for an hour.
-            reasoning_tokens: Thinking.
             service: ``standard``, ``batch``, ``flex``, ``priority``, ...: as granted.
             at: The day of the call (UTC); today if left out.
+            **counts: ``cached_tokens``, ``cache_write_tokens`` (Anthropic: for 5 minutes),
+                ``cache_write_1h_tokens``, ``reasoning_tokens``; of the input ``input_audio_tokens``
+                and ``input_image_tokens``, read afresh; of the cached ``cached_audio_tokens``; of
+                the output ``output_audio_tokens`` and ``output_image_tokens``; ``web_searches``,
+                ``images``, ``requests`` (one, unless told), and ``seconds``, in fractions too.
 
         Raises:
-            InvalidAmountError: A count is not a whole number from 0 to 10**12, or a part is more
-                than its whole; names the argument.
+            InvalidAmountError: A count is not a whole number from 0 to 10**12, a part is more
+                than its whole, or the model is billed by the second and nobody told them; names
+                the argument.
             UnknownModelError: No price for the model, the service, the day or a count.
             InvalidIdError: The model is not a text of 1 to 256 bytes.
         """
-        return to_usd(
-            self.calculate_nanos(
-                model,
-                input_tokens,
-                output_tokens,
-                cached_tokens=cached_tokens,
-                cache_write_tokens=cache_write_tokens,
-                cache_write_1h_tokens=cache_write_1h_tokens,
-                reasoning_tokens=reasoning_tokens,
-                service=service,
-                at=at,
-            )
-        )
+        return to_usd(self.calculate_nanos(model, input_tokens, output_tokens, service=service, at=at, **counts))
 
     def calculate_nanos(
         self,
@@ -132,81 +131,83 @@ class PricingEngine:
         input_tokens: int = 0,
         output_tokens: int = 0,
         *,
-        cached_tokens: int = 0,
-        cache_write_tokens: int = 0,
-        cache_write_1h_tokens: int = 0,
-        reasoning_tokens: int = 0,
         service: str = STANDARD,
         at: date | None = None,
+        **counts: Unpack[Counts],
     ) -> int:
         """Give what a call cost in nano-USD. As `calculate`."""
         entry = self._find(model) if type(model) is str and len(model) <= 256 else None
         if entry is None:
             entry = self.card(model)
-        check_count(input_tokens, "input_tokens")
-        check_count(output_tokens, "output_tokens")
-        check_count(cached_tokens, "cached_tokens")
-        check_count(cache_write_tokens, "cache_write_tokens")
-        check_count(cache_write_1h_tokens, "cache_write_1h_tokens")
-        check_count(reasoning_tokens, "reasoning_tokens")
-        cached = cached_tokens + cache_write_tokens + cache_write_1h_tokens
-        fresh = input_tokens - cached if entry.cached_in_input else input_tokens
-        visible = output_tokens - reasoning_tokens if entry.reasoning_in_output else output_tokens
-        if fresh < 0:
-            name = "cached_tokens" if cached_tokens else "cache_write_tokens"
-            raise InvalidAmountError(
-                f"{name}: {cached} cached tokens are more than input_tokens, {input_tokens}", field=name
-            )
-        if visible < 0:
-            raise InvalidAmountError(
-                f"reasoning_tokens: {reasoning_tokens} is more than output_tokens, {output_tokens}",
-                field="reasoning_tokens",
-            )
-        counts = (fresh, cached_tokens, cache_write_tokens, cache_write_1h_tokens, visible, reasoning_tokens)
-        return _cost(entry, _period(entry, service, at), counts, fresh + cached)
+        used = split(entry, input_tokens, output_tokens, **counts) if counts else plain(input_tokens, output_tokens)
+        return _cost(entry, _period(entry, service, at).rates(prompt_tokens(used)), used)
 
-    def cost_of(self, usage: object, model: str) -> Cost:
+    def explain(
+        self,
+        model: str,
+        input_tokens: int = 0,
+        output_tokens: int = 0,
+        *,
+        service: str = STANDARD,
+        at: date | None = None,
+        **counts: Unpack[Counts],
+    ) -> Cost:
+        """Give what a call cost with its breakdown and the price it used. As `calculate`."""
+        entry = self.card(model)
+        used = split(entry, input_tokens, output_tokens, **counts)
+        return _explained(entry, Usage(**dict(zip(BUCKETS, used, strict=True)), service=service), at)  # type: ignore[arg-type]
+
+    def cost_of(
+        self,
+        usage: object,
+        model: str,
+        *,
+        service: str = STANDARD,
+        at: date | None = None,
+        prefer_reported: bool = False,
+    ) -> Cost:
         """Price what a provider reported, at the service tier it reported.
 
         Args:
-            usage: A `Usage`; a usage object or mapping of OpenAI (chat, responses, embeddings),
-                Anthropic or Gemini; or the whole answer that carries one.
+            usage: A `Usage`; a usage object or mapping of OpenAI and all who speak its language,
+                Anthropic, Gemini, Cohere or Bedrock; or the whole answer that carries one.
             model: The model that was called.
+            service: What was billed where the answer does not say, as in OpenAI's batches.
+            at: The day of the call (UTC); today if left out.
+            prefer_reported: Take the cost that the provider itself reports, if it reports one,
+                also for a model without a price. A reported 0 never makes a priced call free.
 
         Raises:
             InvalidAmountError: The usage is missing, unknown, or does not add up; names the field.
             UnknownModelError: No price for the model, its service or a count.
         """
-        entry = self.card(model)
-        used = read_usage(usage)
-        period = _period(entry, used.service, None)
-        return Cost(
-            cost_nanos=_cost(entry, period, used.counts, used.input_tokens),
-            input_tokens=used.input_tokens,
-            output_tokens=used.output_tokens,
-            provider=entry.provider,
-            model=entry.canonical,
-            service=used.service,
-            price_date=period.since or entry.checked,
-        )
+        used = read_usage(usage, service)
+        reported = used.reported_nanos if prefer_reported else None
+        try:
+            cost = _explained(self.card(model), used, at)
+        except UnknownModelError:
+            if not reported:
+                raise
+            cost = Cost(reported, used.input_tokens, used.output_tokens, None, model, used.service, None)
+        if reported:
+            return attrs.evolve(cost, cost_nanos=reported, reported_nanos=reported, is_reported=True)
+        return attrs.evolve(cost, reported_nanos=used.reported_nanos)
 
-    def estimate(
-        self,
-        model: str,
-        *,
-        input_tokens: int | None = None,
-        text: str | None = None,
-        messages: Sequence[Mapping[str, Any]] | None = None,
-        max_output_tokens: int | None = None,
-        n: int = 1,
-        service: str = STANDARD,
-    ) -> Decimal:
+    def estimate(self, model: str, **request: Unpack[Request]) -> Decimal:
         """Give an upper bound of a call's cost in USD, never below the real cost.
 
-        The input is one of ``input_tokens``, ``text`` or ``messages``; its bound is priced at the
-        dearest input price it can reach (a long-context tier, a cache write, and for bare
-        ``input_tokens`` audio too), and ``n`` answers of full length at the dearest output price,
-        today or tomorrow. Tools that the provider runs itself are outside of the bound.
+        The input is one of ``input_tokens``, ``text`` or ``messages``, and on top of the latter two
+        ``tools``. Its bound is priced at the dearest input price it can reach (a long-context
+        tier, a cache write, and for bare ``input_tokens`` audio too), and ``n`` answers of full
+        length at the dearest output price, today or tomorrow. Searches and images are outside of
+        the bound unless they are named.
+
+        Args:
+            model: An id, with or without ``provider/``.
+            **request: ``input_tokens``; ``text``; ``messages``; ``tools``, and whatever else of the
+                request is JSON; ``max_output_tokens``, for each of ``n`` answers, by default the
+                model's own limit; ``service``; and the most ``web_searches``, ``images``,
+                ``requests`` and ``seconds``.
 
         Raises:
             InvalidAmountError: Not one input, a part that is not text, a bad count, or no output
@@ -214,39 +215,39 @@ class PricingEngine:
             UnknownModelError: No price for the model or the service.
             InvalidIdError: The model is not a text of 1 to 256 bytes.
         """
-        return to_usd(
-            self.estimate_nanos(
-                model,
-                input_tokens=input_tokens,
-                text=text,
-                messages=messages,
-                max_output_tokens=max_output_tokens,
-                n=n,
-                service=service,
-            )
-        )
+        return to_usd(self.estimate_nanos(model, **request))
 
-    def estimate_nanos(
-        self,
-        model: str,
-        *,
-        input_tokens: int | None = None,
-        text: str | None = None,
-        messages: Sequence[Mapping[str, Any]] | None = None,
-        max_output_tokens: int | None = None,
-        n: int = 1,
-        service: str = STANDARD,
-    ) -> int:
+    def estimate_nanos(self, model: str, **request: Unpack[Request]) -> int:
         """Give an upper bound of a call's cost in nano-USD. As `estimate`."""
         entry = self.card(model)
-        prompt = prompt_bound(entry, input_tokens, text, messages)
-        if check_count(n, "n") == 0:
-            raise InvalidAmountError("n: at least 1 answer", field="n")
-        output = n * output_limit(entry, max_output_tokens)
-        # The call may end tomorrow, at tomorrow's price.
-        today = _today()
-        periods = entry.periods_between(service, today, today + timedelta(days=1))
-        return cost_bound(periods, prompt, output, text_only=input_tokens is None)
+        bound = read_request(entry, _tomorrow_too(entry, request), **request)
+        return bound.cost(bound.n * output_limit(entry, request.get("max_output_tokens")))
+
+    def affordable_output_tokens(self, model: str, remaining: Usd, **request: Unpack[Request]) -> int:
+        """Give the largest ``max_output_tokens`` whose `estimate` is within what remains.
+
+        It is at most the ``max_output_tokens`` of the request or the model's own limit, and 0 where
+        not even one token fits.
+
+        Args:
+            model: An id, with or without ``provider/``.
+            remaining: USD.
+            **request: As for `estimate`.
+
+        Raises:
+            InvalidAmountError, UnknownModelError, InvalidIdError: As `estimate`; but where no
+                output limit is known, what remains is the limit.
+        """
+        return self.affordable_output_tokens_for(model, to_nanos(remaining, "remaining"), **request)
+
+    def affordable_output_tokens_for(self, model: str, remaining_nanos: int, **request: Unpack[Request]) -> int:
+        """Give the same for a remainder in nano-USD. As `affordable_output_tokens`."""
+        entry = self.card(model)
+        bound = read_request(entry, _tomorrow_too(entry, request), **request)
+        wanted = request.get("max_output_tokens")
+        if wanted is None and entry.max_output is None and entry.mode == "chat":
+            wanted = MAX_TOKENS
+        return min(output_limit(entry, wanted), bound.affordable(remaining_nanos) // bound.n)
 
 
 def _checked(model: str) -> str:
@@ -269,8 +270,33 @@ def _period(entry: ModelPrice, service: str, at: date | None) -> Period:
     return entry.period(service, at)
 
 
-def _cost(entry: ModelPrice, period: Period, counts: Sequence[int], prompt_tokens: int) -> int:
+def _tomorrow_too(entry: ModelPrice, request: Request) -> list[Period]:
+    # The call may end tomorrow, at tomorrow's price.
+    today = _today()
+    return entry.periods_between(request.get("service", STANDARD), today, today + timedelta(days=1))
+
+
+def _cost(entry: ModelPrice, rates: Rates, counts: Sequence[Count]) -> int:
+    if "per_second" in rates.meters and counts[SECONDS] is None:
+        raise InvalidAmountError(f"seconds: pass them; {entry.canonical} is billed by the second", field="seconds")
     try:
-        return period.rates(prompt_tokens).cost(counts)
+        return rates.cost(counts)
     except KeyError as error:
         raise UnknownModelError(f"{entry.canonical} has no price for {error.args[0]}", model=entry.canonical) from None
+
+
+def _explained(entry: ModelPrice, used: Usage, at: date | None) -> Cost:
+    period = _period(entry, used.service, at)
+    rates = period.rates(used.input_tokens)
+    return Cost(
+        cost_nanos=_cost(entry, rates, used.counts),
+        input_tokens=used.input_tokens,
+        output_tokens=used.output_tokens,
+        provider=entry.provider,
+        model=entry.canonical,
+        service=used.service,
+        price_date=period.since or entry.checked,
+        source=entry.source,
+        tier_above=None if rates is period.rows[0] else rates.above,
+        lines=lines_of(rates, used.counts),
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from difflib import get_close_matches
 
@@ -47,6 +47,11 @@ class Index:
             if rest in ids:
                 return ids[rest]
         return None
+
+    def entries(self) -> Iterator[ModelPrice]:
+        """Give every entry, a model of several ids more than once."""
+        for entries in self._bare.values():
+            yield from entries
 
     def close_to(self, model: str) -> list[str]:
         """Give the canonical ids that are written most like this one: whole, or by their last part."""

@@ -1,4 +1,4 @@
-"""The user's own prices, as the setting MODEL_PRICE_OVERRIDES gives them: USD for one token."""
+"""The user's own prices, as the setting MODEL_PRICE_OVERRIDES gives them: USD for one token or unit."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from coreason_budget.errors import BudgetError, ConfigError
 from coreason_budget.money import Usd, to_nanos
-from coreason_budget.pricing.price import STANDARD, ModelPrice, Period, Rates, exact_rate
+from coreason_budget.pricing.price import STANDARD, TOKEN_METERS, ModelPrice, Period, Rates, exact_rate
 
 _METERS = {
     "input_cost_per_token": "input",
@@ -17,11 +17,20 @@ _METERS = {
     "cache_creation_input_token_cost": "cache_write",
     "cache_creation_input_token_cost_above_1hr": "cache_write_1h",
     "output_cost_per_reasoning_token": "reasoning",
+    "input_cost_per_audio_token": "input_audio",
+    "input_cost_per_image_token": "input_image",
+    "cache_read_input_audio_token_cost": "cache_read_audio",
+    "output_cost_per_audio_token": "output_audio",
+    "output_cost_per_image_token": "output_image",
+    "web_search_cost_per_query": "web_search",
+    "input_cost_per_image": "per_image",
+    "input_cost_per_second": "per_second",
+    "input_cost_per_query": "per_request",
 }
 _SERVICES = {"": STANDARD, "_batches": "batch", "_flex": "flex", "_priority": "priority"}
 _PRICES = {key + suffix: (service, meter) for key, meter in _METERS.items() for suffix, service in _SERVICES.items()}
 _OTHERS = ("max_output_tokens", "free", "mode")
-_PER_TOKEN_EXPONENT = 15
+_PER_UNIT_EXPONENT = 15
 
 
 def read_overrides(overrides: Mapping[str, Mapping[str, Usd]]) -> dict[str, ModelPrice]:
@@ -49,6 +58,8 @@ def _entry(model: str, values: Mapping[str, Any]) -> ModelPrice:
         elif key not in _OTHERS:
             _fail(model, f"unknown key {key!r}; known: {', '.join((*_METERS, *_OTHERS))}")
     for service, meters in services.items():
+        # Tools and requests cost the same in every service.
+        meters.update({m: r for m, r in services[STANDARD].items() if m not in TOKEN_METERS and m not in meters})
         for meter in ("input", "output") if mode == "chat" else ("input",):
             if meter not in meters:
                 _fail(model, f"{meter}_cost_per_token is missing for service {service}")
@@ -73,7 +84,7 @@ def _others(model: str, values: Mapping[str, Any]) -> tuple[str, bool, int | Non
 
 
 def _rate(model: str, key: str, value: Any, free: bool) -> int:
-    rate = exact_rate(_decimal(model, key, value), _PER_TOKEN_EXPONENT)
+    rate = exact_rate(_decimal(model, key, value), _PER_UNIT_EXPONENT)
     if rate is None:
         _fail(model, f"{key}: {value!r} is finer than 1e-15 USD")
     if rate == 0 and not free:

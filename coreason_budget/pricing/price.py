@@ -8,11 +8,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Context, Decimal
+from fractions import Fraction
+from typing import TypeAlias
 
 import attrs
 
 from coreason_budget.errors import UnknownModelError
-from coreason_budget.money import ceil_div, to_usd
+from coreason_budget.money import ceil_div
+
+Count: TypeAlias = int | Decimal | None
+"""How much of a bucket was used: whole, seconds also in fractions; None for seconds and requests nobody told."""
 
 MILLION = 10**6
 STANDARD = "standard"
@@ -41,7 +46,12 @@ BUCKETS = (
     "output_audio",
     "output_image",
     "web_search",
+    "per_image",
+    "per_second",
+    "per_request",
 )
+SECONDS = BUCKETS.index("per_second")
+PROMPT = tuple(BUCKETS.index(meter) for meter in INPUT_METERS)
 # A missing price means no discount, never a gift.
 _FALLBACKS = {
     "cache_read": "input",
@@ -62,6 +72,21 @@ def exact_rate(value: Decimal, exponent: int) -> int | None:
     return int(scaled) if scaled == scaled.to_integral_value() else None
 
 
+def rate_usd(meter: str, rate: int) -> Decimal:
+    """Give a rate as the price list does: in USD, for one of `METER_UNITS` of its meter."""
+    return plain(Decimal(rate).scaleb(-METER_EXPONENTS[meter], _EXACT))
+
+
+def amount_usd(count: int | Decimal, rate: int) -> Decimal:
+    """Give what so much of a bucket costs in USD: exact, not rounded to a nano."""
+    return plain(_EXACT.multiply(Decimal(count), Decimal(rate)).scaleb(-15, _EXACT))
+
+
+def plain(value: Decimal) -> Decimal:
+    """Give the same number without an exponent and without trailing zeros."""
+    return Decimal(format(value.normalize(_EXACT), "f"))
+
+
 @attrs.frozen
 class Rates:
     """One row of prices, for prompts of more than ``above`` tokens.
@@ -78,6 +103,7 @@ class Rates:
     dearest_input: int = attrs.field(init=False, repr=False, eq=False)
     dearest_text_input: int = attrs.field(init=False, repr=False, eq=False)
     dearest_output: int = attrs.field(init=False, repr=False, eq=False)
+    per_request: int = attrs.field(init=False, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
         found = {bucket: self.rate(bucket) for bucket in BUCKETS}
@@ -86,36 +112,42 @@ class Rates:
         put(self, "dearest_input", max(found[meter] or 0 for meter in INPUT_METERS))
         put(self, "dearest_text_input", max(found[meter] or 0 for meter in TEXT_METERS))
         put(self, "dearest_output", max(found[meter] or 0 for meter in OUTPUT_METERS))
+        put(self, "per_request", self.meters.get("per_request", 0))
 
-    def rate(self, meter: str | None) -> int | None:
-        """Give the rate of a meter, by its fall-back where it is not stated."""
+    def meter(self, bucket: str) -> str | None:
+        """Give the stated meter that prices a bucket: its own, or the one it falls back to."""
+        meter: str | None = bucket
         while meter is not None and meter not in self.meters:
             if meter == "cache_read_audio":
                 meter = "input_audio" if "input_audio" in self.meters else "cache_read"
             else:
                 meter = _FALLBACKS.get(meter)
+        return meter
+
+    def rate(self, bucket: str) -> int | None:
+        """Give the rate of a bucket, by its fall-back where it has none of its own."""
+        meter = self.meter(bucket)
         return None if meter is None else self.meters[meter]
 
-    def cost(self, counts: Sequence[int]) -> int:
+    def cost(self, counts: Sequence[Count]) -> int:
         """Sum counts (in the order of `BUCKETS`) times rates, rounded up once, in nanos.
+
+        A call whose requests nobody told is one request.
 
         Raises:
             KeyError: A bucket that is not empty has no rate; carries the bucket's name.
         """
-        total = self.meters.get("per_request", 0)
-        for index, count in enumerate(counts):
+        total: int | Fraction = self.per_request if counts[-1] is None else 0
+        for rate, count in zip(self.by_bucket, counts, strict=True):
             if count:
-                rate = self.by_bucket[index]
                 if rate is None:
-                    raise KeyError(BUCKETS[index])
-                total += count * rate
+                    raise KeyError(_unpriced(self.by_bucket, counts))
+                total += count * rate if type(count) is int else Fraction(count) * rate
         return ceil_div(total, MILLION)
 
-    def bound(self, input_tokens: int, output_tokens: int, *, text_only: bool) -> int:
-        """Give the most that so many tokens can cost at these rates, in nanos."""
-        dearest_input = self.dearest_text_input if text_only else self.dearest_input
-        total = input_tokens * dearest_input + output_tokens * self.dearest_output
-        return ceil_div(total + self.meters.get("per_request", 0), MILLION)
+
+def _unpriced(rates: Sequence[int | None], counts: Sequence[Count]) -> str:
+    return next(bucket for bucket, rate, count in zip(BUCKETS, rates, counts, strict=True) if count and rate is None)
 
 
 @attrs.frozen
@@ -216,10 +248,7 @@ class ModelPrice:
         """Give the stated base prices in USD, each per `METER_UNITS` of its meter."""
         history = self.periods(service)
         period = history[-1] if at is None else self.period(service, at)
-        return {
-            meter: Decimal(format(Decimal(rate).scaleb(-METER_EXPONENTS[meter], _EXACT).normalize(_EXACT), "f"))
-            for meter, rate in period.rows[0].meters.items()
-        }
+        return {meter: rate_usd(meter, rate) for meter, rate in period.rows[0].meters.items()}
 
 
 @attrs.frozen
@@ -229,31 +258,3 @@ class PriceFile:
     provider: str
     aliases: tuple[str, ...]
     models: tuple[ModelPrice, ...]
-
-
-@attrs.frozen
-class Cost:
-    """What a call cost, and by which price.
-
-    Attributes:
-        cost_nanos: In nano-USD, rounded up once.
-        input_tokens: All prompt tokens, cached ones too.
-        output_tokens: All completion tokens, reasoning too.
-        provider: Whose price it was.
-        model: The canonical id.
-        service: The service tier billed.
-        price_date: The day from which the price holds, else the day it was last checked.
-    """
-
-    cost_nanos: int
-    input_tokens: int
-    output_tokens: int
-    provider: str
-    model: str
-    service: str
-    price_date: date | None
-
-    @property
-    def cost_usd(self) -> Decimal:
-        """The cost in USD."""
-        return to_usd(self.cost_nanos)

@@ -5,29 +5,22 @@ The only importer of tiktoken, which is optional and never gets to download anyt
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 from unicodedata import normalize
 
 from coreason_budget.errors import InvalidAmountError
+from coreason_budget.pricing import ranks
 
 MESSAGE_OVERHEAD = 8
 REQUEST_OVERHEAD = 16
+# Claude gets up to 530 tokens of instructions with its tools (docs.anthropic.com, tool use pricing).
+TOOLS_OVERHEAD = 600
 # Beyond it the bound is cheap and good enough, and counting would hold up the caller.
 MAX_COUNTED_CHARS = 1_000_000
 
-_URL = "https://openaipublic.blob.core.windows.net/encodings/{}.tiktoken"
-_RANKS = {
-    "cl100k_base": ("cl100k_base", "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7"),
-    "o200k_base": ("o200k_base", "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"),
-    "o200k_harmony": ("o200k_base", "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"),
-}
 _TEXT_PARTS = ("text", "input_text", "output_text")
 # Fields whose tokens their own bytes bound. Others may point to images or stored conversations.
 _PLAIN_KEYS = {"role", "name", "type", "id", "status", "content", "refusal"}
@@ -45,7 +38,7 @@ def byte_bound(text: str) -> int:
 def text_tokens(text: str, encoding: str | None) -> int:
     """Count the tokens of a text where its encoding is on disk, else bound them."""
     bound = byte_bound(text)
-    encode = None if encoding is None or len(text) > MAX_COUNTED_CHARS else _encoder(encoding, _cache_dir())
+    encode = None if encoding is None or len(text) > MAX_COUNTED_CHARS else _encoder(encoding, ranks.cache_dir())
     if encode is None:
         return bound
     try:
@@ -73,6 +66,18 @@ def prompt_tokens(text: str, encoding: str | None) -> int:
     if not isinstance(text, str):
         raise InvalidAmountError("text: must be text", field="text")
     return REQUEST_OVERHEAD + MESSAGE_OVERHEAD + text_tokens(text, encoding)
+
+
+def tool_tokens(tools: object) -> int:
+    """Bound the prompt tokens of tools, or of other JSON that goes with a request, as schemas of answers.
+
+    Providers write it in a form of their own: in bytes it is no longer than the JSON, with
+    characters escaped or not.
+
+    Raises:
+        InvalidAmountError: Not JSON.
+    """
+    return TOOLS_OVERHEAD + _json_bound(tools, "tools")
 
 
 def _message(message: Mapping[str, Any], encoding: str | None) -> int:
@@ -105,37 +110,26 @@ def _part(part: Any, encoding: str | None) -> int:
     return MESSAGE_OVERHEAD + text_tokens(part["text"], encoding)
 
 
-def _json_bound(value: Any) -> int:
+def _json_bound(value: Any, field: str = "messages") -> int:
     try:
-        return byte_bound(json.dumps(value, ensure_ascii=False))
+        return max(byte_bound(json.dumps(value, ensure_ascii=False)), len(json.dumps(value)))
     except (TypeError, ValueError, RecursionError):
-        raise InvalidAmountError("messages: a field is not JSON", field="messages") from None
+        raise InvalidAmountError(f"{field}: a field is not JSON", field=field) from None
 
 
 def _bytes(text: str) -> int:
     return len(text.encode("utf-8", "surrogatepass"))
 
 
-def _cache_dir() -> str:
-    """Give the directory that tiktoken reads from."""
-    default = os.path.join(tempfile.gettempdir(), "data-gym-cache")
-    return os.environ.get("TIKTOKEN_CACHE_DIR", os.environ.get("DATA_GYM_CACHE_DIR", default))
-
-
 @lru_cache(maxsize=16)
 def _encoder(encoding: str, cache_dir: str) -> Callable[[str], int] | None:
     """Give the counter of an encoding, None unless tiktoken and the official ranks are there."""
-    if encoding not in _RANKS or not cache_dir:
+    if ranks.on_disk(encoding, cache_dir) is None:
         return None
-    name, sha256 = _RANKS[encoding]
-    path = Path(cache_dir, hashlib.sha1(_URL.format(name).encode(), usedforsecurity=False).hexdigest())
     try:
-        # tiktoken would delete and download a file whose hash is wrong.
-        if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
-            return None
         import tiktoken
 
-        ranks = tiktoken.get_encoding(encoding)
+        encoder = tiktoken.get_encoding(encoding)
     except (OSError, ValueError, ImportError):
         return None
-    return lambda text: len(ranks.encode(text, disallowed_special=()))
+    return lambda text: len(encoder.encode(text, disallowed_special=()))

@@ -52,6 +52,7 @@ class _Routes:
 
     def check(self) -> Response:
         asked = schemas.structure(read_json(request), schemas.Check)
+        model = None if asked.input_tokens is None else schemas.model_named(asked.model)
         verdict = self._budget.check_availability(
             asked.user_id,
             asked.project_id,
@@ -59,7 +60,16 @@ class _Routes:
             model=asked.model,
             tags=asked.tags,
         )
-        return _answer(200, answers.allowed(verdict))
+        answer = answers.allowed(verdict)
+        if asked.input_tokens is not None and model is not None:
+            answer["affordable_output_tokens"] = self._budget.affordable_output_tokens(
+                asked.user_id,
+                asked.project_id,
+                model=model,
+                input_tokens=asked.input_tokens,
+                tags=asked.tags,
+            )
+        return _answer(200, answer)
 
     def spend(self) -> Response:
         asked = schemas.structure(read_json(request), schemas.Spend)

@@ -24,13 +24,14 @@ T = TypeVar("T")
 
 @frozen(kw_only=True)
 class Check:
-    """POST /check."""
+    """POST /check; with a model and its input, how long an answer may be too."""
 
     user_id: str
     estimated_cost: Usd | None = None
     project_id: str | None = None
     model: str | None = None
     tags: Mapping[str, Any] | None = None
+    input_tokens: int | None = None
 
 
 @frozen(kw_only=True)
@@ -104,6 +105,17 @@ def one_cost(cost: object, **others: object) -> None:
         raise bad_request(f"cost: give either cost or {', '.join(given)}, not both", field="cost")
     if cost is None and not given:
         raise bad_request(f"cost: missing; give cost, or {', '.join(others)}", field="cost")
+
+
+def model_named(model: str | None) -> str:
+    """Give the model back that a request must name beside its tokens.
+
+    Raises:
+        RequestError: It does not.
+    """
+    if model is None:
+        raise bad_request("model: missing; input_tokens need one", field="model")
+    return model
 
 
 def _refusal(error: ClassValidationError, wanted: type[Any]) -> RequestError:

@@ -12,6 +12,7 @@ import attrs
 
 from coreason_budget.errors import UnknownModelError
 from coreason_budget.money import to_nanos
+from coreason_budget.pricing.buckets import Usage
 from coreason_budget.pricing.bundled import Bundled
 from coreason_budget.pricing.refresh.choices import FileChoice, read_choices
 from coreason_budget.pricing.refresh.genai import ids_of, read_genai
@@ -88,7 +89,8 @@ def ours(model: str, call: tuple[int, int, int], at: date) -> int | None:
             return None
         prompt, cached, answer = call
         answer = answer if entry.mode == "chat" else 0
-        return entry.period("standard", at).rates(prompt).cost((prompt - cached, cached, 0, 0, answer, 0))
+        used = Usage(input=prompt - cached, cache_read=cached, output=answer)
+        return entry.period("standard", at).rates(prompt).cost(used.counts)
     except (UnknownModelError, KeyError):
         return None
 

@@ -2,13 +2,14 @@
 
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from coreason_budget.errors import InvalidAmountError, InvalidIdError, UnknownModelError
-from coreason_budget.pricing import PricingEngine
+from coreason_budget.pricing import PricingEngine, Usage
 
 ENGINE = PricingEngine()
 
@@ -91,6 +92,28 @@ def test_output_does_not_choose_the_tier() -> None:
 def test_price_is_that_of_the_day(day: date, usd: str) -> None:
     """A price holds from 00:00 UTC of its first day."""
     assert ENGINE.calculate("gemini-4-argon", 10**6, at=day) == Decimal(usd)
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> PricingEngine:
+    """Models of a house that bills by everything."""
+    path = tmp_path / "house.yaml"
+    path.write_text(HOUSE)
+    return PricingEngine(prices_file=path)
+
+
+HOUSE = """\
+schema: 1
+provider: house
+models:
+  all: {price: {input: 1.00, output: 2.00, per_second: 0.0001, per_image: 0.003, per_request: 0.005, web_search: 10.00}}
+"""
+
+
+def test_seconds_and_images_have_prices(house: PricingEngine) -> None:
+    """2 seconds at 0.0001, 3 pictures at 0.003 and the request at 0.005."""
+    cost = house.cost_of(Usage(per_second=2, per_image=3), "all")
+    assert cost.cost_usd == Decimal("0.0002") + Decimal("0.009") + Decimal("0.005")
 
 
 @pytest.mark.parametrize(("tokens", "nanos"), [(1, 20), (3, 60)])

@@ -1,7 +1,9 @@
 """Estimates are upper bounds: never below a cost that the call can have."""
 
+import json
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -125,3 +127,47 @@ def test_unknown_model_has_no_estimate() -> None:
     """An unknown model is an error here too."""
     with pytest.raises(UnknownModelError):
         ENGINE.estimate("gpt-4oo", input_tokens=1, max_output_tokens=1)
+
+
+TOOL = {"type": "function", "function": {"name": "größe", "parameters": {"type": "object"}}}
+
+
+def test_tools_are_part_of_the_input() -> None:
+    """The bytes of their JSON, escaped or not, and the instructions that come with them."""
+    inputs: list[dict[str, Any]] = [{"text": "hello"}, {"messages": [{"role": "user", "content": "hello"}]}]
+    for request in inputs:
+        bare = ENGINE.estimate("gpt-4o", **request, max_output_tokens=0)
+        whole = ENGINE.estimate("gpt-4o", **request, tools=[TOOL], max_output_tokens=0)
+        assert (whole - bare) * 10**6 == Decimal("2.5") * (600 + len(json.dumps([TOOL])))
+
+
+@pytest.mark.parametrize("tools", [[object()], {1, 2}, float])
+def test_tools_are_json(tools: object) -> None:
+    """What is not JSON cannot be sent, and has no bound."""
+    with pytest.raises(InvalidAmountError) as caught:
+        ENGINE.estimate("gpt-4o", text="x", tools=tools)
+    assert caught.value.field == "tools"
+
+
+def test_input_tokens_contain_the_tools() -> None:
+    """Whoever counted the input counted them too: twice would be no bound but a mistake."""
+    with pytest.raises(InvalidAmountError, match="tools: input_tokens must contain them"):
+        ENGINE.estimate("gpt-4o", input_tokens=1, tools=[])
+
+
+def test_what_a_call_may_use_besides_is_named(tmp_path: Path) -> None:
+    """Searches, images, seconds and requests, at their prices in the dearest row."""
+    path = tmp_path / "house.yaml"
+    path.write_text(
+        "schema: 1\nprovider: house\nmodels:\n"
+        "  m: {price: {input: 1, output: 2, web_search: 10, per_image: 0.01, per_second: 0.0001, per_request: 0.005}}\n"
+    )
+    engine = PricingEngine(prices_file=path)
+    request: dict[str, Any] = {"input_tokens": 1000, "max_output_tokens": 100}
+    assert engine.estimate("m", **request, seconds=0) == Decimal("0.0062")
+    extras: dict[str, Any] = {"web_searches": 3, "images": 2, "seconds": 0.5, "requests": 2}
+    assert engine.estimate("m", **request, **extras) == Decimal("0.0012") + Decimal("0.03") + Decimal("0.03005")
+    used = Usage(input=1000, output=100, web_search=3, per_image=2, per_second=Decimal("0.5"), per_request=2)
+    assert engine.cost_of(used, "m").cost_usd == engine.estimate("m", **request, **extras)
+    with pytest.raises(UnknownModelError, match="no price for per_image"):
+        ENGINE.estimate("gpt-4o", **request, images=1)

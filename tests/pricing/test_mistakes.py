@@ -112,3 +112,56 @@ def test_near_misses_are_unknown(model: str, change: str) -> None:
     """Ids match whole: a prefix or a part of an id has no price."""
     with pytest.raises(UnknownModelError):
         ENGINE.card(change.format(model))
+
+
+def test_cache_of_a_host_is_billed_beside_its_input() -> None:
+    """Bedrock's input excludes what was cached: taking it out once more would give tokens away."""
+    usage = {"inputTokens": 0, "outputTokens": 0, "cacheReadInputTokens": MILLION, "cacheWriteInputTokens": MILLION}
+    assert ENGINE.cost_of(usage, "claude-sonnet-4-5").cost_usd == Decimal("0.30") + Decimal("3.75")
+
+
+def test_cache_of_a_gateway_is_billed_within_its_input() -> None:
+    """LiteLLM's prompt contains what Anthropic counts beside it, and tells the hour's writes apart."""
+    details = {
+        "cached_tokens": MILLION,
+        "cache_creation_tokens": MILLION,
+        "cache_creation_token_details": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": MILLION},
+    }
+    usage = {
+        "prompt_tokens": 2 * MILLION,
+        "completion_tokens": 0,
+        "prompt_tokens_details": details,
+        "cache_read_input_tokens": MILLION,
+        "cache_creation_input_tokens": MILLION,
+    }
+    assert ENGINE.cost_of(usage, "claude-sonnet-4-5").cost_usd == Decimal("0.30") + 6
+
+
+def test_reasoning_beside_the_completion_is_billed() -> None:
+    """xAI's completion lacks the reasoning; only the total tells."""
+    usage = {
+        "prompt_tokens": 0,
+        "completion_tokens": MILLION,
+        "total_tokens": 2 * MILLION,
+        "completion_tokens_details": {"reasoning_tokens": MILLION},
+    }
+    assert ENGINE.cost_of(usage, "o3").cost_usd == 16
+
+
+def test_audio_is_not_billed_as_text() -> None:
+    """OpenAI counts it in the prompt; it costs what audio costs."""
+    usage = {"prompt_tokens": MILLION, "completion_tokens": 0, "prompt_tokens_details": {"audio_tokens": MILLION}}
+    assert ENGINE.cost_of(usage, "gemini-2.5-flash").cost_usd == 1
+
+
+def test_searches_are_billed() -> None:
+    """Each at its price, beside the tokens."""
+    usage = {"input_tokens": 0, "output_tokens": 0, "server_tool_use": {"web_search_requests": 3}}
+    assert ENGINE.cost_of(usage, "claude-sonnet-4-5").cost_usd == Decimal("0.03")
+
+
+def test_batch_that_does_not_say_so_is_no_surprise() -> None:
+    """OpenAI's batches report no tier: the caller says it, and nobody guesses a discount."""
+    usage = {"prompt_tokens": MILLION, "completion_tokens": 0}
+    assert ENGINE.cost_of(usage, "gpt-4o").cost_usd == Decimal("2.50")
+    assert ENGINE.cost_of(usage, "gpt-4o", service="batch").cost_usd == Decimal("1.25")

@@ -204,7 +204,7 @@ def test_rerank_is_sold_by_the_request() -> None:
     for price in ("{input: 0, per_request: 0.002}", "{per_request: 0.002}"):
         (entry,) = read(BUNDLED + f"  m: {{mode: rerank, price: {price}}}", bundled=True).models
         assert entry.mode == "rerank"
-        assert entry.prices["standard"][0].rows[0].cost((0,) * 12) == 2_000_000
+        assert entry.prices["standard"][0].rows[0].cost((*(0,) * 14, None)) == 2_000_000
 
 
 @pytest.mark.parametrize("missing", ["source: https://example.com\n", "checked: 2026-11-23\n"])

@@ -1,5 +1,6 @@
 """Usage objects of the providers, as their interfaces document them, become disjoint buckets."""
 
+from decimal import Decimal
 from enum import Enum
 from types import SimpleNamespace
 from typing import Any
@@ -188,10 +189,14 @@ def test_unknown_shape_is_refused(usage: object) -> None:
 
 @pytest.mark.parametrize("name", [field.name for field in attrs.fields(Usage) if field.name != "service"])
 def test_every_bucket_is_a_count(name: str) -> None:
-    """A Usage cannot hold nonsense."""
-    for bad in (-1, True, 1.5, None, 10**12 + 1):
+    """A Usage cannot hold nonsense; only what may be untold is None, and only seconds have fractions."""
+    nonsense: list[Any] = [-1, True, "1", -0.5, float("nan"), Decimal("inf"), Decimal("1e-41")]
+    nonsense += [] if name in ("per_second", "per_request", "reported_nanos") else [None]
+    nonsense += [] if name == "per_second" else [1.5, Decimal(1)]
+    nonsense += [] if name == "reported_nanos" else [10**12 + 1]
+    for bad in nonsense:
         with pytest.raises(InvalidAmountError, match=name):
-            Usage(**{name: bad})  # type: ignore[arg-type]
+            Usage(**{name: bad})
 
 
 def test_cost_says_by_which_price() -> None:

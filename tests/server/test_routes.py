@@ -50,6 +50,24 @@ def test_check_without_any_usd_limit_has_no_binding_account() -> None:
     assert answer.json == {"status": "allowed", "remaining_usd": None, "binding": None}
 
 
+def test_check_says_how_long_an_answer_may_be(post: Post) -> None:
+    """With a model and its input; a reserve of so many tokens is admitted, of one more it is not."""
+    post("/spend", {"user_id": "alice", "cost": "9.99"})
+    call = {"user_id": "alice", "model": "gpt-4o", "input_tokens": 1000}
+    answer = post("/check", call)
+    assert (answer.status_code, answer.json["affordable_output_tokens"]) == (200, 750)
+    assert post("/reserve", {**call, "max_output_tokens": 751}).status_code == 429
+    assert post("/reserve", {**call, "max_output_tokens": 750}).status_code == 201
+    assert post("/check", call).status_code == 429
+    for wrong, field in (
+        ({"model": None}, "model"),
+        ({"input_tokens": -1}, "input_tokens"),
+        ({"model": "no"}, "model"),
+    ):
+        refused = post("/check", {**call, "user_id": "bob", **wrong})
+        assert (refused.status_code, refused.json.get("field", field)) == (400, field)
+
+
 def test_a_refusal_is_429_with_sentence_data_and_retry_after(post: Post) -> None:
     """A refused check says whose budget, all its figures, and when to come back."""
     post("/spend", {"user_id": "user_123", "cost": 10})

@@ -1,0 +1,81 @@
+"""What a call costs a budget: the amounts to hold, to book, and the answer that still fits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from attrs import astuple
+
+from coreason_budget.errors import InvalidAmountError
+from coreason_budget.model import Amounts, Balance, check_count
+from coreason_budget.money import MAX_OPERATION_NANOS
+from coreason_budget.pricing import PricingEngine, Usage
+
+
+def bound(
+    pricing: PricingEngine,
+    cost_nanos: int | None,
+    model: str | None,
+    input_tokens: int | None,
+    max_output_tokens: int | None,
+) -> Amounts:
+    """Give the most that a call can use: the cost given, else that of a model and its token bounds."""
+    tokens = count_tokens(input_tokens, max_output_tokens, "max_output_tokens")
+    if cost_nanos is not None:
+        return Amounts(cost_nanos, tokens or 0)
+    if model is None or input_tokens is None:
+        raise InvalidAmountError("cost: give a cost, or a model with input_tokens and max_output_tokens", field="cost")
+    nanos = pricing.estimate_nanos(model, input_tokens=input_tokens, max_output_tokens=max_output_tokens)
+    if max_output_tokens is None:
+        max_output_tokens = pricing.card(model).max_output
+    return Amounts(nanos, input_tokens + (max_output_tokens or 0))
+
+
+def affordable(
+    pricing: PricingEngine,
+    balances: Iterable[Balance],
+    model: str,
+    input_tokens: int,
+    max_output_tokens: int | None,
+) -> int:
+    """Give the largest output limit whose `bound` fits every balance; 0 where none does."""
+    left = {"usd": MAX_OPERATION_NANOS}
+    for balance in balances:
+        if balance.remaining_units is not None:
+            left[balance.unit] = min(balance.remaining_units, left.get(balance.unit, balance.remaining_units))
+    most = pricing.affordable_output_tokens_for(
+        model, left["usd"], input_tokens=input_tokens, max_output_tokens=max_output_tokens
+    )
+    return max(0, min(most, left.get("tokens", input_tokens + most) - input_tokens))
+
+
+def price(pricing: PricingEngine, model: str | None, input_tokens: int | None, output_tokens: int | None) -> int:
+    """Give what counted tokens cost, in nanos."""
+    if input_tokens is None and output_tokens is None:
+        raise InvalidAmountError("cost: give a cost, or a model with its token counts", field="cost")
+    return pricing.calculate_nanos(known(model), input_tokens or 0, output_tokens or 0)
+
+
+def known(model: str | None) -> str:
+    """Give the model back that must be named for tokens to have a price."""
+    if model is None:
+        raise InvalidAmountError(
+            "cost: token counts need a model to be priced by; name one, or give a cost", field="cost"
+        )
+    return model
+
+
+def count_tokens(
+    input_tokens: int | None, output_tokens: int | None, output_field: str = "output_tokens"
+) -> int | None:
+    """Add the tokens up that a call names, None if it names none."""
+    if input_tokens is None and output_tokens is None:
+        return None
+    read = 0 if input_tokens is None else check_count(input_tokens, "input_tokens")
+    return read + (0 if output_tokens is None else check_count(output_tokens, output_field))
+
+
+def told(usage: Usage) -> tuple[object, ...]:
+    """Give a usage as JSON values: the content of the call that told it."""
+    return tuple(str(value) if isinstance(value, Decimal) else value for value in astuple(usage))
