@@ -11,7 +11,7 @@ from coreason_budget.config import BudgetConfig, hide_password
 from coreason_budget.errors import ConfigError, InvalidAmountError
 from coreason_budget.guard import BudgetGuard
 from coreason_budget.ledger import Ledger, open_ledger
-from coreason_budget.ledger.base import Clock
+from coreason_budget.ledger.base import GIVEN, Clock, Priced
 from coreason_budget.limits import Limit, LimitBook
 from coreason_budget.model import Amounts, Balance, Entry, Receipt, Subject, Verdict, check_count, check_id
 from coreason_budget.money import Usd, to_nanos, usd_text
@@ -124,6 +124,7 @@ class BudgetManager:
             Amounts(nanos, tokens or 0),
             idempotency_key=idempotency_key,
             content=(user_id, project_id, model, subject.tags, given, input_tokens, output_tokens),
+            price=self._price_name(given, model),
         )
         _log_spend(receipt)
         return receipt
@@ -177,6 +178,7 @@ class BudgetManager:
             ttl_s=ttl_s,
             idempotency_key=idempotency_key,
             content=(user_id, project_id, model, subject.tags, given, input_tokens, max_output_tokens),
+            price=self._price_name(given, model),
         )
         return Reservation(self, hold, surely_unbilled)
 
@@ -218,12 +220,14 @@ class BudgetManager:
         given = None if cost is None else to_nanos(cost, "cost")
         counts = None if usage is None else read_usage(usage)
 
-        def price(reserved_model: str | None) -> int:
+        def price(reserved_model: str | None) -> Priced:
             if given is not None:
-                return given
+                return Priced(given)
+            called = _known(model or reserved_model)
             if counts is not None:
-                return self.pricing.cost_of(counts, _known(model or reserved_model)).cost_nanos
-            return self._price(model or reserved_model, input_tokens, output_tokens)
+                cost = self.pricing.cost_of(counts, called)
+                return Priced(cost.cost_nanos, self.pricing.price_name(called, cost.service))
+            return Priced(self._price(called, input_tokens, output_tokens), self.pricing.price_name(called))
 
         receipt = self.guard.settle(
             reservation_id,
@@ -292,6 +296,9 @@ class BudgetManager:
             raise InvalidAmountError("cost: give a cost, or a model with its token counts", field="cost")
         return self.pricing.calculate_nanos(_known(model), input_tokens or 0, output_tokens or 0)
 
+    def _price_name(self, given: int | None, model: str | None) -> str:
+        return GIVEN if given is not None else self.pricing.price_name(_known(model))
+
 
 def _exception_types(
     release_on: type[BaseException] | tuple[type[BaseException], ...],
@@ -327,6 +334,7 @@ def _ledger(config: BudgetConfig, timezone: str, clock: Clock) -> Ledger:
         timezone=timezone,
         timeout_s=config.ledger_timeout_s,
         clock=clock,
+        journal_length=config.journal_length,
     )
     _log.info("budgets are kept in %s", hide_password(config.url))
     return ledger

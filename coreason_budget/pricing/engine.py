@@ -77,6 +77,18 @@ class PricingEngine:
             )
         return entry
 
+    def price_name(self, model: str, service: str = STANDARD) -> str:
+        """Name the price that holds today for a model: ``openai/gpt-4o standard 2026-11-12``.
+
+        The date is the day from which it holds, else the day it was last checked.
+
+        Raises:
+            UnknownModelError, InvalidIdError: As `card`; or the model has no such service.
+        """
+        entry = self.card(model)
+        period = _period(entry, service, None)
+        return " ".join([entry.canonical, service, *map(str, filter(None, [period.since or entry.checked]))])
+
     def calculate(
         self,
         model: str,
