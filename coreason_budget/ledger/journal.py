@@ -145,6 +145,7 @@ def decode_entry(text: str | bytes) -> JournalEntry:
         fields = json.loads(text)
         subject = tuple(fields["subject"])
         scopes = [Scope.parse(scope) for scope in subject]
+        usd_nanos, tokens, requests = map(_whole, fields["booked"])
         if fields["kind"] not in KINDS:
             raise ValueError("a kind that is not known")
         return JournalEntry(
@@ -152,7 +153,7 @@ def decode_entry(text: str | bytes) -> JournalEntry:
             fields["kind"],
             fields["op"],
             subject,
-            Amounts(*[_whole(count) for count in fields["booked"]]),
+            Amounts(usd_nanos, tokens, requests),
             fields["price"],
             tuple([_movement(scopes, *move) for move in fields["moves"]]),
             "late" in fields,
