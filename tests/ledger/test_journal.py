@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -14,10 +15,11 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coreason_budget import LedgerCorruptError
+from coreason_budget import BudgetExceededError, LedgerCorruptError
 from coreason_budget.audit import audit
 from coreason_budget.ledger import Ledger, open_ledger
-from coreason_budget.ledger.journal import KINDS, JournalEntry, Movement, decode_entry, encode_entry
+from coreason_budget.ledger.journal import KINDS, NOTHING, JournalEntry, Movement, decode_entry, encode_entry
+from coreason_budget.ledger.redis.client import Link
 from coreason_budget.model import UNITS, WINDOWS, Account, Amounts, Scope
 from coreason_budget.testing.kit import ALICE, BOB, USD, guard_on, limit, usd
 
@@ -144,6 +146,31 @@ def test_without_a_journal_everything_else_works(open_with: Open) -> None:
     assert list(ledger.journal()) == []
     report = audit(ledger)
     assert (report.differences, report.accounts, report.not_covered, report.since_us) == ((), 0, 4, None)
+
+
+@pytest.mark.redis
+def test_a_reservation_that_is_withdrawn_leaves_two_entries(valkey_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was written before it was known to have no room: held, and taken back as if it never was."""
+    namespace = secrets.token_hex(6)
+    mine, rival = (guard_on(open_ledger(valkey_url, namespace=namespace), limit("user", USD)) for _ in range(2))
+    mine.usage(ALICE)
+    transact = Link.transact
+
+    def overtaken(link: Link, packet: bytes, commands: int) -> Any:
+        monkeypatch.setattr(Link, "transact", transact)
+        rival.charge(ALICE, usd(1))
+        return transact(link, packet, commands)
+
+    monkeypatch.setattr(Link, "transact", overtaken)
+    with pytest.raises(BudgetExceededError):
+        mine.reserve(ALICE, usd(0.5), idempotency_key="late", price="bound")
+    charge, reserve, undo = list(mine.ledger.journal())[1:]
+    assert (charge.kind, reserve.kind, undo.kind) == ("charge", "reserve", "undo")
+    assert (undo.op_id, undo.reserved_as, undo.amounts, undo.subject) == ("late", "late", NOTHING, reserve.subject)
+    assert [(m.account, -m.used, -m.reserved) for m in undo.movements] == [
+        (m.account, m.used, m.reserved) for m in reserve.movements
+    ]
+    assert audit(mine.ledger).differences == ()
 
 
 @pytest.mark.redis

@@ -51,7 +51,7 @@ class Epoch:
         if found is None:
             writes: list[Command] = [(b"SET", self._key, text), *self._birth(int(time[0]) * 1_000_000 + int(time[1]))]
             link.transact(transaction(writes), len(writes))
-        found = link.ask(pack([(b"UNWATCH",), (b"GET", self._key)]), 2)[1]
+            found = link.ask(pack([(b"GET", self._key)]), 1)[0]
         self._check_settings(found)
         _check_server(link)
         self._seen = found
