@@ -16,7 +16,7 @@ import redis
 from coreason_budget import BudgetGuard, LedgerCorruptError, LedgerUnavailableError
 from coreason_budget.audit import Report, audit
 from coreason_budget.ledger import Ledger, open_ledger
-from coreason_budget.ledger.journal import PAGE, JournalEntry, Movement, Page
+from coreason_budget.ledger.journal import PAGE, JournalEntry, Movement, Page, read_pages
 from coreason_budget.ledger.memory import MemoryLedger
 from coreason_budget.model import Account, Amounts, Scope, Subject
 from coreason_budget.testing import ManualClock
@@ -248,6 +248,23 @@ def test_reservations_that_open_and_end_while_they_are_listed_are_counted_right(
     assert report.accounts == 6
 
 
+def test_without_one_moment_for_both_the_audit_is_wrong() -> None:
+    """The control: journal and accounts read one after the other, with a call in between, do not match."""
+    ledger = MemoryLedger()
+    guard = guard_on(ledger, *_LIMITS)
+    guard.charge(ALICE, usd(1))
+
+    class Apart(_Since):
+        def page(self, after: str = "", keys: Sequence[str] = ()) -> Page:
+            page = self._ledger.page(after)
+            guard.charge(ALICE, Amounts(1))
+            standings = self._ledger.page(after, keys).standings
+            return Page(page.now_us, page.entries, page.cursor, page.is_end, True, standings)
+
+    assert len(audit(Apart(ledger, 0)).differences) == 5
+    assert audit(ledger).differences == ()
+
+
 def test_a_journal_that_is_cut_while_it_is_read_is_read_again() -> None:
     """Once is enough where it was bad luck; where it goes on, the error says what to do."""
     ledger = MemoryLedger()
@@ -290,14 +307,16 @@ class _Endless:
 
 
 def test_a_huge_journal_takes_no_more_memory_than_a_small_one() -> None:
-    """It is added up as it is read."""
+    """An audit adds it up as it is read, an export passes it on."""
     peaks = []
     for pages in (20, 400):
         tracemalloc.start()
-        report = audit(_Endless(pages))  # type: ignore[arg-type]
+        endless = _Endless(pages)
+        report = audit(endless)  # type: ignore[arg-type]
+        assert (report.differences, report.entries) == ((), 1 + PAGE * (pages - 1))
+        assert sum(entry.spent_nanos == 0 for entry in read_pages(endless.page, 0)) == report.entries
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-        assert (report.differences, report.entries) == ((), 1 + PAGE * (pages - 1))
     assert peaks[1] < 1.2 * peaks[0]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -80,6 +81,25 @@ def test_json_lines_have_every_movement(ledger: Ledger) -> None:
         "reserved_usd": "2.00",
     }
     assert set(COLUMNS) == set(reserve) - {"movements"}
+
+
+def test_the_books_can_be_made_again_from_json_lines(ledger: Ledger) -> None:
+    """Every account, both of its sums: nothing is rounded and nothing is left out."""
+    books: dict[tuple[str, ...], list[Decimal]] = {}
+    for line in map(json_line, ledger.journal()):
+        for moved in json.loads(line)["movements"]:
+            sums = books.setdefault(
+                (moved["unit"], moved["window"], moved["from"], moved["scope"]), [Decimal(), Decimal()]
+            )
+            sums[0] += Decimal(moved["used_usd"])
+            sums[1] += Decimal(moved["reserved_usd"])
+    found = {}
+    for key in ledger.accounts():
+        unit, window, start_s, scope = key.split("|", 3)
+        start = datetime.fromtimestamp(int(start_s), UTC).isoformat()
+        found[unit, window, start, scope] = [Decimal(n) / 10**9 for n in ledger.page(keys=[key]).standings[key]]
+    assert books == found
+    assert len(books) == 6
 
 
 @pytest.mark.parametrize("id", [*ODD_IDS, "=1+1", "+1", "-1", "@SUM(A1)", "＝1", 'a","=1', "a;=1"])
