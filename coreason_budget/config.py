@@ -248,6 +248,9 @@ class BudgetConfig:
     ledger_timeout_s: float = _setting(
         1.0, "Seconds one whole ledger operation may take, retries within it.", validator=_between(0.01, 60)
     )
+    journal_length: int = _setting(
+        100_000, "Entries that the journal of bookings keeps; 0 keeps none.", validator=_between(0, 10**8)
+    )
     host: str = _setting("127.0.0.1", "Address the service listens on.")
     port: int = _setting(8000, "Port the service listens on.", validator=_between(1, 65535))
     workers: int = _setting(2, "Worker processes of the service.", validator=_between(1, 512))

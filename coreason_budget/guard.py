@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from coreason_budget.errors import BudgetExceededError, ConfigError, InvalidAmountError, InvalidIdError
-from coreason_budget.ledger.base import Charge, End, Ledger, Outcome, Refused, Reserve
+from coreason_budget.ledger.base import GIVEN, Charge, End, Ledger, Outcome, Priced, Refused, Reserve
 from coreason_budget.ledger.record import KEEP_CALLERS_US, KEEP_MADE_US, op_id_of
 from coreason_budget.ledger.rules import refusal
 from coreason_budget.limits import LimitBook
@@ -90,9 +90,15 @@ class BudgetGuard:
         return Verdict(reading.entries, reading.standings)
 
     def charge(
-        self, subject: Subject, amounts: Amounts, *, idempotency_key: str | None = None, content: object = None
+        self,
+        subject: Subject,
+        amounts: Amounts,
+        *,
+        idempotency_key: str | None = None,
+        content: object = None,
+        price: str = GIVEN,
     ) -> Receipt:
-        """Book what a call cost, in full, also past its limits.
+        """Book what a call cost, in full, also past its limits. ``price`` tells the journal what priced it.
 
         Raises:
             IdempotencyConflictError: The key was used for another call.
@@ -103,7 +109,7 @@ class BudgetGuard:
         op_id, keep_us = _op_id(idempotency_key)
         digest = _digest("charge", content if content is not None else _content(subject, amounts))
         plan = self.limits.plan(subject, amounts)
-        return _receipt(op_id, self.ledger.charge(Charge(op_id, digest, plan, amounts, keep_us)))
+        return _receipt(op_id, self.ledger.charge(Charge(op_id, digest, plan, amounts, keep_us, price)))
 
     def reserve(
         self,
@@ -113,10 +119,11 @@ class BudgetGuard:
         ttl_s: float | None = None,
         idempotency_key: str | None = None,
         content: object = None,
+        price: str = GIVEN,
     ) -> Hold:
         """Hold an upper bound of a call's cost on every limited account, or on none.
 
-        Atomic for every caller sharing this ledger. ``ttl_s`` is at most 24 h.
+        Atomic for every caller sharing this ledger. ``ttl_s`` is at most 24 h, ``price`` for the journal.
 
         Raises:
             BudgetExceededError: It does not fit; nothing was held.
@@ -139,6 +146,7 @@ class BudgetGuard:
             op_id if idempotency_key is None else f"{secrets.token_hex(16)}.{op_id}",
             int((self._ttl_s if ttl_s is None else ttl_s) * 1_000_000),
             self._on_lapse,
+            price,
         )
         outcome = self.ledger.reserve(request)
         if isinstance(outcome, Refused):
@@ -157,7 +165,7 @@ class BudgetGuard:
     def settle(
         self,
         reservation_id: str,
-        cost: int | Callable[[str | None], int],
+        cost: int | Callable[[str | None], int | Priced],
         tokens: int | None = None,
         *,
         idempotency_key: str | None = None,
@@ -167,8 +175,9 @@ class BudgetGuard:
         """End a reservation with what the call really cost, in full, also past its limits.
 
         ``cost`` is in nanos, or tells them from the model that the reservation names (and then
-        wants ``content``). Tokens that are not named are booked as they were reserved. ``entries``
-        are the reservation's own, where the caller still has them: they save Redis a round trip.
+        wants ``content``); `Priced` ones tell the journal what priced them. Tokens that are not named are
+        booked as they were reserved. ``entries`` are the reservation's own, where the caller still
+        has them: they save Redis a round trip.
 
         Raises:
             ReservationError: There is no such reservation, or it has ended another way.
@@ -205,7 +214,7 @@ class BudgetGuard:
         key: str | None,
         content: object,
         entries: tuple[Entry, ...],
-        cost: Callable[[str | None], int] = _FREE,
+        cost: Callable[[str | None], int | Priced] = _FREE,
         tokens: int | None = None,
     ) -> Receipt:
         check_id(reservation_id, "reservation_id", MAX_RESERVATION_ID_BYTES)
@@ -228,8 +237,10 @@ def _check_amounts(amounts: Amounts) -> None:
     _check_units(amounts.requests, MAX_ACCOUNT, "requests")
 
 
-def _checked_cost(cost: Callable[[str | None], int], model: str | None) -> int:
-    return _check_units(cost(model), MAX_OPERATION_NANOS, "cost")
+def _checked_cost(cost: Callable[[str | None], int | Priced], model: str | None) -> int | Priced:
+    told = cost(model)
+    _check_units(told.nanos if isinstance(told, Priced) else told, MAX_OPERATION_NANOS, "cost")
+    return told
 
 
 def _check_units(value: int, most: int, field: str) -> int:

@@ -10,7 +10,7 @@ from coreason_budget.config import BudgetConfig, hide_password
 from coreason_budget.errors import BudgetExceededError, ConfigError, InvalidAmountError
 from coreason_budget.guard import BudgetGuard
 from coreason_budget.ledger import Ledger, open_ledger
-from coreason_budget.ledger.base import Clock
+from coreason_budget.ledger.base import GIVEN, Clock, Priced
 from coreason_budget.limits import Limit, LimitBook
 from coreason_budget.model import Amounts, Balance, Entry, Receipt, Subject, Verdict, check_id
 from coreason_budget.money import Usd, to_nanos, usd_text
@@ -161,6 +161,7 @@ class BudgetManager:
             Amounts(nanos, tokens or 0),
             idempotency_key=idempotency_key,
             content=(user_id, project_id, model, subject.tags, given, input_tokens, output_tokens),
+            price=self._price_name(given, model),
         )
         _log_spend(receipt)
         return receipt
@@ -214,6 +215,7 @@ class BudgetManager:
             ttl_s=ttl_s,
             idempotency_key=idempotency_key,
             content=(user_id, project_id, model, subject.tags, given, input_tokens, max_output_tokens),
+            price=self._price_name(given, model),
         )
         return Reservation(self, hold, surely_unbilled)
 
@@ -255,15 +257,15 @@ class BudgetManager:
         given = None if cost is None else to_nanos(cost, "cost")
         counts = None if usage is None else read_usage(usage)
 
-        def price(reserved_model: str | None) -> int:
+        def price(reserved_model: str | None) -> Priced:
             if given is not None:
-                return given
+                return Priced(given)
+            called = costs.known(model or reserved_model)
             if counts is not None:
-                prefer = self.config.prefer_reported_cost
-                return self.pricing.cost_of(
-                    counts, costs.known(model or reserved_model), prefer_reported=prefer
-                ).cost_nanos
-            return costs.price(self.pricing, model or reserved_model, input_tokens, output_tokens)
+                cost = self.pricing.cost_of(counts, called, prefer_reported=self.config.prefer_reported_cost)
+                return Priced(cost.cost_nanos, cost.price_name)
+            nanos = costs.price(self.pricing, called, input_tokens, output_tokens)
+            return Priced(nanos, self.pricing.price_name(called))
 
         receipt = self.guard.settle(
             reservation_id,
@@ -312,6 +314,9 @@ class BudgetManager:
             return subject
         return Subject(subject.user, subject.project, self.pricing.canonical(subject.model), subject.tags)
 
+    def _price_name(self, given: int | None, model: str | None) -> str:
+        return GIVEN if given is not None else self.pricing.price_name(costs.known(model))
+
 
 def _exception_types(
     release_on: type[BaseException] | tuple[type[BaseException], ...],
@@ -330,6 +335,7 @@ def _ledger(config: BudgetConfig, timezone: str, clock: Clock) -> Ledger:
         timezone=timezone,
         timeout_s=config.ledger_timeout_s,
         clock=clock,
+        journal_length=config.journal_length,
     )
     _log.info("budgets are kept in %s", hide_password(config.url))
     return ledger

@@ -73,6 +73,7 @@ def test_price_takes_seconds_as_they_are_written(house: None) -> None:
     assert (untold.exit_code, "billed by the second" in untold.stderr) == (2, True)
 
 
+@pytest.mark.slow
 def test_prices_lists_and_searches(house: None) -> None:
     """Every word counts, in any case; the user's own models are there too, at today's price."""
     lines = run("prices", "HOUSE").stdout.splitlines()
@@ -94,6 +95,7 @@ def test_prices_lists_and_searches(house: None) -> None:
     } in answer("prices", "4O openai")["models"]
 
 
+@pytest.mark.slow
 def test_override_replaces_the_tables_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """One model is one line, at the price that counts."""
     override = {"gpt-4o": {"input_cost_per_token": "0.000009", "output_cost_per_token": "0.000009"}}

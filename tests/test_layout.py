@@ -15,7 +15,7 @@ MODULES = {
     for path in sorted(PACKAGE.rglob("*.py"))
 }
 _LAYERS = ("errors", "money", "model", "windows", "limits")
-_RULES = ("ledger.record", "ledger.base", "ledger.rules")
+_RULES = ("ledger.record", "ledger.journal", "ledger.base", "ledger.rules")
 _FRONT = ("manager", "reservation", "config", "errors", "model", "money")
 
 # Folders whose modules may import each other.
@@ -31,15 +31,18 @@ MAY_IMPORT = {
     "limits_file": _LAYERS,
     "config": _LAYERS,
     "ledger.record": _LAYERS,
-    "ledger.base": (*_LAYERS, "ledger.record"),
-    "ledger.rules": (*_LAYERS, "ledger.record", "ledger.base"),
+    "ledger.journal": (*_LAYERS, "ledger.record"),
+    "ledger.base": (*_LAYERS, "ledger.record", "ledger.journal"),
+    "ledger.rules": (*_LAYERS, "ledger.record", "ledger.journal", "ledger.base"),
     "ledger.serial": (*_LAYERS, *_RULES),
     "ledger.memory": (*_LAYERS, *_RULES, "ledger.serial"),
     "ledger.forking": ("errors",),
     "ledger.sqlite": (*_LAYERS, *_RULES, "ledger.serial", "ledger.forking"),
     "ledger.redis": (*_LAYERS, *_RULES),
-    "ledger": ("errors", "ledger.base", "ledger.memory", "ledger.sqlite", "ledger.redis"),
+    "ledger": ("errors", "ledger.base", "ledger.journal", "ledger.memory", "ledger.sqlite", "ledger.redis"),
     "guard": (*_LAYERS, *_RULES),
+    "audit": (*_LAYERS, *_RULES),
+    "export": (*_LAYERS, "ledger.journal"),
     "reservation": (*_LAYERS,),
     "pricing": ("errors", "money"),
     "costs": ("errors", "money", "model", "pricing"),
@@ -47,9 +50,9 @@ MAY_IMPORT = {
         *_LAYERS, "limits_file", "config", "ledger", "ledger.base", "guard", "reservation", "pricing", "costs",
     ),
     "server": ("", *_FRONT),
-    "cli": ("", *_FRONT, "server", "pricing"),
+    "cli": ("", *_FRONT, "server", "pricing", "audit", "export", "ledger.journal", "ledger.record"),
     "__main__": ("cli",),
-    "testing": ("", *_LAYERS, "ledger", "ledger.*", "guard", "manager", "config"),
+    "testing": ("", *_LAYERS, "ledger", "ledger.*", "guard", "audit", "manager", "config"),
     "": ("config", "errors", "guard", "manager", "pricing", "reservation"),
 }  # fmt: skip
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial, wraps
 from typing import Any
 
@@ -32,9 +33,12 @@ Examples:
   coreason-budget price gpt-4o --input 1200 --output 300 --explain
   coreason-budget prices claude-sonnet
   coreason-budget tokens fetch
+  coreason-budget reservations
+  coreason-budget audit
+  coreason-budget export --since 2026-11-24 --format csv --output journal.csv
 \b
-Exit status: 0 allowed or done, 1 refused by a budget, 2 wrong usage, settings or input,
-3 the ledger is not available.
+Exit status: 0 allowed or done, 1 refused by a budget (or the books do not balance), 2 wrong usage,
+settings or input, 3 the ledger is not available.
 """
 
 
@@ -58,22 +62,39 @@ def together(*options: Command) -> Command:
     return decorate
 
 
+as_json = click.option("--json", "as_json", is_flag=True, help="Answer as JSON, for programs.")
+
+
 def command(command: Command, group: click.Group = cli, **settings: Any) -> Command:
     """A command with ``--json``, whose errors are one sentence and an exit status."""
 
-    @click.option("--json", "as_json", is_flag=True, help="Answer as JSON, for programs.")
+    @as_json
     @wraps(command)
     def run(as_json: bool, **given: Any) -> None:
-        try:
-            answer, text = command(**given)
-        except BudgetError as error:
-            if as_json:
-                click.echo(json.dumps(problem_of(error).body))
-            click.echo(f"coreason-budget: {error}", err=True)
-            sys.exit(exit_status(error))
-        click.echo(json.dumps(answer) if as_json else text)
+        say(as_json, lambda: command(**given))
 
     return group.command(context_settings=settings)(run)
+
+
+def say(as_json: bool, act: Callable[[], tuple[Any, ...]]) -> None:
+    """Print what a command answers: JSON values, text, and its exit status where that is not 0."""
+    with failing(as_json):
+        answer, text, *status = act()
+    click.echo(json.dumps(answer) if as_json else text)
+    if any(status):
+        sys.exit(*status)
+
+
+@contextmanager
+def failing(as_json: bool = False) -> Iterator[None]:
+    """An error of the library as one sentence and an exit status."""
+    try:
+        yield
+    except BudgetError as error:
+        if as_json:
+            click.echo(json.dumps(problem_of(error).body))
+        click.echo(f"coreason-budget: {error}", err=True)
+        sys.exit(exit_status(error))
 
 
 # A reservation's id may begin with a dash; no command has short options that it could be taken for.

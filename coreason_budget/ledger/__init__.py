@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from coreason_budget.errors import ConfigError
 from coreason_budget.ledger.base import Clock, Ledger
+from coreason_budget.ledger.journal import JOURNAL_LENGTH
 
 __all__ = ["Ledger", "open_ledger"]
 
@@ -19,6 +21,7 @@ def open_ledger(
     timezone: str = "UTC",
     timeout_s: float = 1.0,
     clock: Clock = int,
+    journal_length: int = JOURNAL_LENGTH,
 ) -> Ledger:
     """Open the ledger that ``url`` names. Nothing is connected before the first operation.
 
@@ -29,23 +32,25 @@ def open_ledger(
         timezone: The zone whose calendar the windows follow.
         timeout_s: The time one whole operation may take, retries within it.
         clock: The ledger's time (microseconds since the epoch) -> the time to use.
+        journal_length: How many entries the journal keeps, 0 for none.
 
     Raises:
         ConfigError: An unknown scheme, or a URL its backend cannot use.
     """
     scheme = url.partition("://")[0]
+    common: dict[str, Any] = {"timeout_s": timeout_s, "clock": clock, "journal_length": journal_length}
     if scheme in ("redis", "rediss", "unix"):
         from coreason_budget.ledger.redis.ledger import RedisLedger
 
-        return RedisLedger(url, namespace=namespace, timezone=timezone, timeout_s=timeout_s, clock=clock)
+        return RedisLedger(url, namespace=namespace, timezone=timezone, **common)
     if scheme == "sqlite":
         from coreason_budget.ledger.sqlite import SqliteLedger
 
-        return SqliteLedger(_sqlite_path(url), namespace=namespace, timezone=timezone, timeout_s=timeout_s, clock=clock)
+        return SqliteLedger(_sqlite_path(url), namespace=namespace, timezone=timezone, **common)
     if url.rstrip("/") == "memory:":
         from coreason_budget.ledger.memory import MemoryLedger
 
-        return MemoryLedger(timeout_s=timeout_s, clock=clock)
+        return MemoryLedger(**common)
     # Without a scheme, what stands at the front may be a password.
     shown = repr(scheme[:20]) if "://" in url and scheme.isalpha() else "(none)"
     raise ConfigError(f"ledger_url: unknown scheme {shown}; {_ALLOWED}", field="ledger_url")

@@ -8,16 +8,28 @@ a ledger makes it atomic, exactly once, and answers within its time-out. To writ
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeAlias
 
 from attrs import frozen
 
+from coreason_budget.ledger.journal import JournalEntry, Page
 from coreason_budget.ledger.record import Record
 from coreason_budget.model import Amounts, Entry, Plan, Standings
 
 Clock: TypeAlias = Callable[[int], int]
 """The ledger's own time (microseconds since the epoch) -> the time to use."""
+
+GIVEN = "given"
+"""The price of a cost that the caller told."""
+
+
+@frozen
+class Priced:
+    """A cost, and what priced it."""
+
+    nanos: int
+    price: str = GIVEN
 
 
 @frozen
@@ -36,6 +48,7 @@ class Reserve:
     reservation_id: str
     ttl_us: int
     on_lapse: str
+    price: str = GIVEN
 
 
 @frozen
@@ -47,6 +60,7 @@ class Charge:
     plan: Plan
     amounts: Amounts
     keep_us: int
+    price: str = GIVEN
 
 
 @frozen
@@ -54,16 +68,16 @@ class End:
     """End a reservation: ``settle``, ``release`` or ``lapse`` it.
 
     ``op_id`` is None to take the reservation's own key. ``cost`` tells what a settle books, in nanos,
-    from the model that the reservation names; it is pure, and what it raises changes nothing.
-    ``tokens`` are None where the caller named none: then what was reserved is booked. ``entries``
-    are the reservation's, where the caller still has them: it saves a round trip.
+    from the model that the reservation names (a `Priced` also by what price); it is pure, and what it
+    raises changes nothing. ``tokens`` are None where the caller named none: then what was reserved is booked.
+    ``entries`` are the reservation's, where the caller still has them: it saves a round trip.
     """
 
     verb: str
     reservation_id: str
     op_id: str | None
     digest: str
-    cost: Callable[[str | None], int]
+    cost: Callable[[str | None], int | Priced]
     tokens: int | None = None
     entries: tuple[Entry, ...] = ()
 
@@ -138,6 +152,18 @@ class Ledger(Protocol):
 
     def read(self, plan: Plan) -> Reading:
         """Where the accounts of a plan stand, lapsed reservations counted as lapsed."""
+
+    def journal(self, since_us: int = 0) -> Iterator[JournalEntry]:
+        """Every entry of the journal since a moment, in the order of booking; read as it is asked for."""
+
+    def page(self, after: str = "", keys: Sequence[str] = ()) -> Page:
+        """The part of the journal that follows a cursor, and how accounts stand, at one moment."""
+
+    def accounts(self) -> Iterator[str]:
+        """The key of every account of the namespace; how it stands, `page` tells. One may come twice."""
+
+    def reservations(self) -> Iterator[Record]:
+        """Every reservation that is open, then those that lapsed and are remembered. One may come twice."""
 
     def ping(self) -> None:
         """Return if the ledger can be read and written now."""

@@ -12,17 +12,21 @@ from typing import Any
 
 from coreason_budget.errors import ConfigError
 from coreason_budget.ledger.base import Clock
-from coreason_budget.ledger.record import OPEN, Record
-from coreason_budget.ledger.rules import Movement
+from coreason_budget.ledger.journal import JOURNAL_LENGTH, JournalEntry, Movement
+from coreason_budget.ledger.record import LAPSED, OPEN, Record
+from coreason_budget.ledger.rules import check_sound
 from coreason_budget.ledger.serial import SerialLedger
 from coreason_budget.model import Account, Standings
 
 _PURGED_AT_ONCE = 100
 _NEVER = 1 << 62
 _NOTHING = (0, 0)
+# No account key begins with a control character, and no id is empty or holds one.
+_MARK = "\0"
+_NEWEST = _MARK
 
-_Data = dict[str, Any]
-"""Account key -> (used, reserved); record key -> (record, when it may be forgotten)."""
+_Data = dict[str | int, Any]
+"""Account key -> (used, reserved); record key -> (record, when it may be forgotten); number -> journal entry."""
 
 
 class MemoryLedger(SerialLedger):
@@ -31,19 +35,24 @@ class MemoryLedger(SerialLedger):
     Args:
         timeout_s: As every ledger takes it. Here it has no use: whoever holds the lock only computes.
         clock: The system's time (microseconds) -> the time to use.
+        journal_length: How many entries the journal keeps, 0 for none.
     """
 
     name = "memory"
 
-    def __init__(self, *, timeout_s: float = 1.0, clock: Clock = int) -> None:
+    def __init__(self, *, timeout_s: float = 1.0, clock: Clock = int, journal_length: int = JOURNAL_LENGTH) -> None:
         self._clock = clock
+        self._journal_length = journal_length
         self._pid = os.getpid()
         self._lock = threading.Lock()
-        # Standings and records side by side, so that one update() puts all of a transaction in place.
+        # Standings, records and journal side by side, so that one update() puts all of a transaction in place.
         self._data: _Data = {}
         self._open: dict[str, int] = {}
         self._next_lapse_us = _NEVER
         self._expiries: list[tuple[int, str]] = []
+        self._first_note = 1
+        if journal_length:
+            self._data |= {1: JournalEntry(clock(time.time_ns() // 1000), "begin"), _NEWEST: 1}
 
     @contextmanager
     def _write(self, op_id: str = "") -> Iterator[_MemoryTransaction]:
@@ -65,6 +74,20 @@ class MemoryLedger(SerialLedger):
         """See `Ledger.close`."""
         return
 
+    def accounts(self) -> Iterator[str]:
+        """See `Ledger.accounts`."""
+        with self._read():
+            keys = [key for key in self._data if isinstance(key, str) and key[0] != _MARK]
+        yield from keys
+
+    def reservations(self) -> Iterator[Record]:
+        """See `Ledger.reservations`."""
+        with self._read() as transaction:
+            op_ids = [key[1:] for key in self._data if isinstance(key, str) and key[0] == _MARK and key != _NEWEST]
+            records = [transaction.record(op_id) for op_id in op_ids]
+        for state in (OPEN, LAPSED):
+            yield from [r for r in records if r is not None and (r.verb, r.state) == ("reserve", state)]
+
     def _check_process(self) -> None:
         if os.getpid() != self._pid:
             raise ConfigError(
@@ -80,6 +103,7 @@ class MemoryLedger(SerialLedger):
             self._open.update(opened)
             self._next_lapse_us = min(self._next_lapse_us, *opened.values())
         self._purge(now_us)
+        self._cut_journal(staged)
         self._data.update(staged)
 
     def _due(self, now_us: int) -> list[str]:
@@ -95,8 +119,16 @@ class MemoryLedger(SerialLedger):
         kept = self._data.get(_record_key(op_id))
         return kept is not None and isinstance(kept[0], Record) and kept[0].state == OPEN
 
+    def _newest_note(self) -> int:
+        return int(self._data.get(_NEWEST, 0))
+
     def _expire(self, key: str, at_us: int) -> None:
         heapq.heappush(self._expiries, (at_us, key))
+
+    def _cut_journal(self, staged: _Data) -> None:
+        while self._first_note <= staged.get(_NEWEST, 0) - self._journal_length:
+            self._data.pop(self._first_note, None)
+            self._first_note += 1
 
     def _purge(self, now_us: int) -> None:
         for _ in range(_PURGED_AT_ONCE):
@@ -160,10 +192,24 @@ class _MemoryTransaction:
                     break
         return found
 
+    def note(self, entry: JournalEntry) -> None:
+        if self._ledger._journal_length:
+            number = self._staged.get(_NEWEST) or self._ledger._newest_note()
+            self._staged |= {number + 1: entry, _NEWEST: number + 1}
+
+    def notes(self, after: int, most: int) -> list[tuple[int, JournalEntry]]:
+        data = self._ledger._data
+        first = max(after + 1, self._ledger._first_note)
+        numbers = range(first, min(self._ledger._newest_note() + 1, first + most))
+        return [(number, data[number]) for number in numbers if number in data]
+
+    def standing(self, key: str) -> tuple[int, int]:
+        used, reserved = self._get(key) or _NOTHING
+        return check_sound(key, used, reserved)
+
     def _get(self, key: str) -> Any:
         return self._staged.get(key) or self._ledger._data.get(key)
 
 
 def _record_key(op_id: str) -> str:
-    # No account key begins with a control character, and no id holds one.
-    return "\0" + op_id
+    return _MARK + op_id

@@ -23,8 +23,8 @@ class Record:
     """One op id: the call it stands for, and for a reservation how it stands.
 
     ``amounts`` is what was asked (reserve) or booked (charge); ``booked`` what an ended
-    reservation booked. A settle, release or lapse that had a key of its own is recorded as a copy
-    of the ended reservation under that key, with its own verb and digest.
+    reservation booked; ``price`` what priced it. A settle, release or lapse that had a key of its
+    own is recorded as a copy of the ended reservation under that key, with its own verb and digest.
     """
 
     op_id: str
@@ -41,9 +41,17 @@ class Record:
     late: bool = False
     ended_by: str | None = None
     end_digest: str = ""
+    price: str = ""
 
     def ended(
-        self, state: str, booked: Amounts, *, late: bool = False, by: str | None = None, digest: str = ""
+        self,
+        state: str,
+        booked: Amounts,
+        *,
+        price: str = "",
+        late: bool = False,
+        by: str | None = None,
+        digest: str = "",
     ) -> Record:
         """The same reservation, ended."""
         return Record(
@@ -61,6 +69,7 @@ class Record:
             late,
             by,
             digest,
+            price,
         )
 
     @property
@@ -93,6 +102,8 @@ def encode(record: Record) -> str:
         "accounts": [(e.account.key, e.account.end_s, e.limit) for e in record.entries],
         "keep_us": record.keep_us,
     }
+    if record.price:
+        fields["price"] = record.price
     if record.reservation_id:
         fields |= {
             "id": record.reservation_id,
@@ -135,6 +146,7 @@ def decode(op_id: str, text: str | bytes) -> Record:
             bool(fields.get("late")),
             fields.get("ended_by"),
             fields.get("end_digest", ""),
+            fields.get("price", ""),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise LedgerCorruptError(f"the record of op id {op_id!r} cannot be read: {error}") from error

@@ -15,21 +15,13 @@ from coreason_budget.errors import (
     LedgerCorruptError,
     ReservationError,
 )
-from coreason_budget.ledger.base import Charge, End, Refused, Reserve
+from coreason_budget.ledger.base import Charge, End, Priced, Refused, Reserve
+from coreason_budget.ledger.journal import NOTHING, JournalEntry, Movement, entry_of
 from coreason_budget.ledger.record import HOUR_US, LAPSED, OPEN, RELEASED, SETTLED, Record
 from coreason_budget.model import Account, Amounts, Entry, Standings
 from coreason_budget.money import MAX_ACCOUNT
 
 ENDED_BY = {"settle": SETTLED, "release": RELEASED, "lapse": LAPSED}
-
-
-@frozen
-class Movement:
-    """What changes on one account."""
-
-    account: Account
-    used: int
-    reserved: int
 
 
 @frozen
@@ -42,6 +34,11 @@ class Change:
     record: Record
     movements: tuple[Movement, ...]
     marker: Record | None = None
+
+    def entry(self, now_us: int) -> JournalEntry:
+        """What the journal says of it."""
+        op_id = (self.marker or self.record).op_id
+        return entry_of(self.record, self.movements, now_us, op_id)
 
 
 @frozen
@@ -74,6 +71,7 @@ def reserve(
         OPEN,
         now_us + request.ttl_us,
         request.on_lapse,
+        price=request.price,
     )
     return Change(record, hold(record))
 
@@ -98,7 +96,9 @@ def charge(request: Charge, known: Record | None, entries: tuple[Entry, ...], st
     if known is not None:
         _check_same("charge", request.op_id, request.digest, known)
         return Replay(known)
-    record = Record(request.op_id, "charge", request.digest, request.amounts, entries, request.keep_us)
+    record = Record(
+        request.op_id, "charge", request.digest, request.amounts, entries, request.keep_us, price=request.price
+    )
     movements = tuple([Movement(e.account, e.amount, 0) for e in entries if e.amount])
     check_room(movements, standings)
     return Change(record, movements)
@@ -122,9 +122,11 @@ def end(request: End, now_us: int, own: Record | None, record: Record | None) ->
 
 
 def _close(request: End, now_us: int, record: Record) -> Change:
+    booked, price = _booked(request, record)
     ended = record.ended(
         ENDED_BY[request.verb],
-        _booked(request, record),
+        booked,
+        price=price,
         late=record.state == LAPSED or record.is_due(now_us),
         by=request.op_id,
         digest=request.digest,
@@ -132,26 +134,26 @@ def _close(request: End, now_us: int, record: Record) -> Change:
     marker = None
     if request.op_id is not None:
         marker = evolve(ended, op_id=request.op_id, verb=request.verb, digest=request.digest)
-    return Change(ended, _ending(record, ended.booked or NOTHING, now_us), marker)
+    return Change(ended, _ending(record, booked, now_us), marker)
 
 
-NOTHING = Amounts(0, 0, 0)
-
-
-def _booked(request: End, record: Record) -> Amounts:
+def _booked(request: End, record: Record) -> tuple[Amounts, str]:
+    """What an ending books, and what priced it."""
     if request.verb == "lapse":
-        return _lapsed_amounts(record)
+        return _lapsed_amounts(record), record.price
     if request.verb == "release":
-        return NOTHING
+        return NOTHING, ""
     tokens = record.amounts.tokens if request.tokens is None else request.tokens
     model = next((e.account.scope.id for e in record.entries if e.account.scope.kind == "model"), None)
-    return Amounts(request.cost(model), tokens, record.amounts.requests)
+    cost = request.cost(model)
+    priced = cost if isinstance(cost, Priced) else Priced(cost)
+    return Amounts(priced.nanos, tokens, record.amounts.requests), priced.price
 
 
 def lapse(record: Record, now_us: int) -> Change:
     """End a reservation that nobody ended in time, as it was told to (law 7)."""
     booked = _lapsed_amounts(record)
-    return Change(record.ended(LAPSED, booked), _ending(record, booked, now_us))
+    return Change(record.ended(LAPSED, booked, price=record.price), _ending(record, booked, now_us))
 
 
 def _lapsed_amounts(record: Record) -> Amounts:
@@ -165,7 +167,7 @@ def hold(record: Record) -> tuple[Movement, ...]:
 
 def undo(record: Record, now_us: int) -> tuple[Movement, ...]:
     """Take back `hold`: the reservation was never admitted."""
-    return tuple([Movement(m.account, -m.used, -m.reserved) for m in hold(record) if _is_kept(m.account, now_us)])
+    return tuple([Movement(m.account, -m.used, -m.reserved) for m in hold(record) if is_kept(m.account, now_us)])
 
 
 def _ending(record: Record, booked: Amounts, now_us: int) -> tuple[Movement, ...]:
@@ -173,7 +175,7 @@ def _ending(record: Record, booked: Amounts, now_us: int) -> tuple[Movement, ...
     for entry in record.entries:
         before, reserved = _standing_part(record, entry)
         used = booked.of(entry.account.unit) - before
-        if (used or reserved) and _is_kept(entry.account, now_us):
+        if (used or reserved) and is_kept(entry.account, now_us):
             movements.append(Movement(entry.account, used, -reserved))
     return tuple(movements)
 
@@ -185,7 +187,8 @@ def _standing_part(record: Record, entry: Entry) -> tuple[int, int]:
     return (record.booked or NOTHING).of(entry.account.unit), 0
 
 
-def _is_kept(account: Account, now_us: int) -> bool:
+def is_kept(account: Account, now_us: int) -> bool:
+    """Whether an account may still be written: it has more than an hour to live."""
     # An account about to expire is left alone: a movement after that would make it again, without its past.
     return account.expires_us is None or now_us < account.expires_us - HOUR_US
 

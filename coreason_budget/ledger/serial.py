@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 from coreason_budget.ledger import rules
 from coreason_budget.ledger.base import Charge, End, Outcome, Reading, Refused, Reserve
+from coreason_budget.ledger.journal import PAGE, JournalEntry, Movement, Page, read_pages
 from coreason_budget.ledger.record import Record, op_id_of
 from coreason_budget.model import Account, Entry, Plan, Standings
 
@@ -29,11 +30,20 @@ class Transaction(Protocol):
     def standings(self, accounts: Iterable[Account]) -> Standings:
         """Where accounts stand."""
 
-    def move(self, movements: Iterable[rules.Movement]) -> None:
+    def move(self, movements: Iterable[Movement]) -> None:
         """Apply movements to accounts."""
 
     def due(self, most: int) -> list[Record]:
         """Open reservations whose time has passed, the oldest first."""
+
+    def note(self, entry: JournalEntry) -> None:
+        """Add an entry to the journal, if one is kept; the oldest may go."""
+
+    def notes(self, after: int, most: int) -> list[tuple[int, JournalEntry]]:
+        """Entries with their numbers, from the first above ``after`` that is kept. Numbers have no gaps."""
+
+    def standing(self, key: str) -> tuple[int, int]:
+        """How one account stands."""
 
 
 class SerialLedger(ABC):
@@ -87,6 +97,21 @@ class SerialLedger(ABC):
             _reap(transaction)
             return _reading(transaction, plan(transaction.now_us))
 
+    def journal(self, since_us: int = 0) -> Iterator[JournalEntry]:
+        """See `Ledger.journal`."""
+        return read_pages(self.page, since_us)
+
+    def page(self, after: str = "", keys: Sequence[str] = ()) -> Page:
+        """See `Ledger.page`."""
+        last = int(after or 0)
+        with self._read() as transaction:
+            found = transaction.notes(last, PAGE)
+            standings = {key: transaction.standing(key) for key in keys}
+            now_us = transaction.now_us
+        entries = tuple([entry for _, entry in found])
+        is_whole = not after or not found or found[0][0] == last + 1
+        return Page(now_us, entries, str(found[-1][0] if found else last), len(found) < PAGE, is_whole, standings)
+
 
 def _decide_reserve(
     transaction: Transaction, request: Reserve, known: Record | None, entries: tuple[Entry, ...]
@@ -97,14 +122,19 @@ def _decide_reserve(
 
 def _apply(transaction: Transaction, decision: rules.Change | rules.Replay) -> Outcome:
     if isinstance(decision, rules.Change):
-        transaction.move(decision.movements)
-        transaction.save(decision.record)
-        if decision.marker is not None:
-            transaction.save(decision.marker)
+        _write(transaction, decision)
         _reap_batch(transaction)
     record = decision.record
     standings = transaction.standings(e.account for e in record.entries)
     return Outcome(record, standings, replayed=isinstance(decision, rules.Replay))
+
+
+def _write(transaction: Transaction, change: rules.Change) -> None:
+    transaction.move(change.movements)
+    transaction.save(change.record)
+    if change.marker is not None:
+        transaction.save(change.marker)
+    transaction.note(change.entry(transaction.now_us))
 
 
 def _reap(transaction: Transaction) -> bool:
@@ -118,9 +148,7 @@ def _reap(transaction: Transaction) -> bool:
 def _reap_batch(transaction: Transaction) -> int:
     due = transaction.due(_REAP_BATCH)
     for record in due:
-        change = rules.lapse(record, transaction.now_us)
-        transaction.move(change.movements)
-        transaction.save(change.record)
+        _write(transaction, rules.lapse(record, transaction.now_us))
     return len(due)
 
 

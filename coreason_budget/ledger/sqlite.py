@@ -16,15 +16,17 @@ from attrs import frozen
 from coreason_budget.errors import ConfigError, LedgerCorruptError, LedgerUnavailableError, OutcomeUnknownError
 from coreason_budget.ledger.base import Clock
 from coreason_budget.ledger.forking import ForkGate
-from coreason_budget.ledger.record import Record, decode, encode
-from coreason_budget.ledger.rules import Movement, check_sound
+from coreason_budget.ledger.journal import JOURNAL_LENGTH, PAGE, JournalEntry, Movement, decode_entry, encode_entry
+from coreason_budget.ledger.record import LAPSED, Record, decode, encode
+from coreason_budget.ledger.rules import check_sound
 from coreason_budget.ledger.serial import SerialLedger
 from coreason_budget.model import Account, Standings
 
-SCHEMA = 1
+SCHEMA = 2
 # Older libraries can corrupt a WAL under concurrent checkpoints: https://sqlite.org/wal.html#walresetbug
 _WAL_IS_SAFE = sqlite3.sqlite_version_info >= (3, 51, 3)
 _PURGED_AT_ONCE = 100
+_CUT_EVERY = 100
 _SHORTEST_NAP_S = 0.002
 _LONGEST_NAP_S = 0.02
 
@@ -37,6 +39,10 @@ CREATE TABLE account (
 CREATE TABLE record (
     namespace TEXT NOT NULL, op_id TEXT NOT NULL, body TEXT NOT NULL, lapses_us INTEGER,
     expires_us INTEGER, PRIMARY KEY (namespace, op_id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE journal (
+    namespace TEXT NOT NULL, id INTEGER NOT NULL, at_us INTEGER NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (namespace, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX account_expiry ON account (expires_us) WHERE expires_us IS NOT NULL;
 CREATE INDEX record_lapse ON record (namespace, lapses_us) WHERE lapses_us IS NOT NULL;
@@ -58,6 +64,19 @@ INSERT INTO record VALUES (?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET body = excluded.body, lapses_us = excluded.lapses_us, expires_us = excluded.expires_us
 """
 _DUE = "SELECT op_id, body FROM record WHERE namespace = ? AND lapses_us <= ? ORDER BY lapses_us LIMIT ?"
+_NOTE = """
+INSERT INTO journal SELECT ?1, coalesce(max(id), 0) + 1, ?2, ?3 FROM journal WHERE namespace = ?1 RETURNING id
+"""
+_NOTES = "SELECT id, body FROM journal WHERE namespace = ? AND id > ? ORDER BY id LIMIT ?"
+_CUT = """
+DELETE FROM journal WHERE namespace = ?1 AND id IN
+(SELECT id FROM journal WHERE namespace = ?1 AND id <= ?2 ORDER BY id LIMIT ?3)
+"""
+_ACCOUNTS = "SELECT key FROM account WHERE namespace = ? AND key > ? ORDER BY key LIMIT ?"
+_RECORDS = """
+SELECT op_id, body FROM record WHERE namespace = ? AND op_id > ? AND (lapses_us IS NOT NULL) = ?
+AND (expires_us IS NULL OR expires_us > ?) ORDER BY op_id LIMIT ?
+"""
 _PURGE = (
     "DELETE FROM record WHERE (namespace, op_id) IN "
     "(SELECT namespace, op_id FROM record WHERE expires_us <= ? LIMIT ?)",
@@ -77,6 +96,7 @@ class SqliteLedger(SerialLedger):
         timeout_s: How long one operation may wait for other writers. A commit that runs is
             not abandoned.
         clock: The host's time (microseconds) -> the time to use.
+        journal_length: How many entries the journal keeps (some hundred more at times), 0 for none.
 
     Raises:
         ConfigError: The path cannot be a database.
@@ -92,6 +112,7 @@ class SqliteLedger(SerialLedger):
         timezone: str = "UTC",
         timeout_s: float = 1.0,
         clock: Clock = int,
+        journal_length: int = JOURNAL_LENGTH,
     ) -> None:
         self.path = Path(path).absolute()
         if not self.path.parent.is_dir():
@@ -100,12 +121,39 @@ class SqliteLedger(SerialLedger):
         self._timezone = timezone
         self._timeout_s = timeout_s
         self._clock = clock
+        self._journal_length = journal_length
         self._local = threading.local()
 
     def ping(self) -> None:
         """See `Ledger.ping`."""
         with self._write(""):
             return
+
+    def accounts(self) -> Iterator[str]:
+        """See `Ledger.accounts`."""
+        key = ""
+        while True:
+            with self._read() as transaction:
+                keys = transaction.account_keys(key)
+            yield from keys
+            if len(keys) < PAGE:
+                return
+            key = keys[-1]
+
+    def reservations(self) -> Iterator[Record]:
+        """See `Ledger.reservations`."""
+        yield from self._records(is_open=True)
+        yield from (r for r in self._records(is_open=False) if (r.verb, r.state) == ("reserve", LAPSED))
+
+    def _records(self, *, is_open: bool) -> Iterator[Record]:
+        op_id = ""
+        while True:
+            with self._read() as transaction:
+                records = transaction.records(op_id, is_open)
+            yield from records
+            if len(records) < PAGE:
+                return
+            op_id = records[-1].op_id
 
     def close(self) -> None:
         """See `Ledger.close`. Closes the calling thread's connection."""
@@ -132,7 +180,8 @@ class SqliteLedger(SerialLedger):
             connection.execute("COMMIT")
 
     def _transaction(self, connection: sqlite3.Connection) -> _SqliteTransaction:
-        return _SqliteTransaction(connection, self._namespace, self._clock(time.time_ns() // 1000))
+        now_us = self._clock(time.time_ns() // 1000)
+        return _SqliteTransaction(connection, self._namespace, now_us, self._journal_length)
 
     @contextmanager
     def _connection(self, deadline_s: float) -> Iterator[sqlite3.Connection]:
@@ -182,6 +231,8 @@ class SqliteLedger(SerialLedger):
         row = connection.execute(_TIMEZONE, (self._namespace,)).fetchone()
         if row is None:
             connection.execute(_JOIN, (self._namespace, self._timezone))
+            transaction = self._transaction(connection)
+            transaction.note(JournalEntry(transaction.now_us, "begin"))
         elif row[0] != self._timezone:
             raise ConfigError(
                 f"timezone: {self.path} keeps namespace {self._namespace!r} in {row[0]}, not {self._timezone}; "
@@ -212,10 +263,11 @@ _gate = ForkGate()
 class _SqliteTransaction:
     """The rows of one namespace, in one transaction."""
 
-    def __init__(self, connection: sqlite3.Connection, namespace: str, now_us: int) -> None:
+    def __init__(self, connection: sqlite3.Connection, namespace: str, now_us: int, journal_length: int) -> None:
         self._execute = connection.execute
         self._many = connection.executemany
         self._namespace = namespace
+        self._journal_length = journal_length
         self.now_us = now_us
 
     def record(self, op_id: str) -> Record | None:
@@ -231,7 +283,7 @@ class _SqliteTransaction:
             self._execute(purge, (self.now_us, _PURGED_AT_ONCE))
 
     def standings(self, accounts: Iterable[Account]) -> Standings:
-        return {a.key: self._standing(a.key) for a in accounts}
+        return {a.key: self.standing(a.key) for a in accounts}
 
     def move(self, movements: Iterable[Movement]) -> None:
         self._many(
@@ -242,7 +294,25 @@ class _SqliteTransaction:
         rows = self._execute(_DUE, (self._namespace, self.now_us, most)).fetchall()
         return [decode(op_id, body) for op_id, body in rows]
 
-    def _standing(self, key: str) -> tuple[int, int]:
+    def note(self, entry: JournalEntry) -> None:
+        if not self._journal_length:
+            return
+        ((number,),) = self._execute(_NOTE, (self._namespace, entry.at_us, encode_entry(entry))).fetchall()
+        if number % _CUT_EVERY == 0:
+            self._execute(_CUT, (self._namespace, number - self._journal_length, 2 * _CUT_EVERY))
+
+    def notes(self, after: int, most: int) -> list[tuple[int, JournalEntry]]:
+        rows = self._execute(_NOTES, (self._namespace, after, most)).fetchall()
+        return [(number, decode_entry(body)) for number, body in rows]
+
+    def account_keys(self, after: str) -> list[str]:
+        return [key for (key,) in self._execute(_ACCOUNTS, (self._namespace, after, PAGE)).fetchall()]
+
+    def records(self, after: str, is_open: bool) -> list[Record]:
+        rows = self._execute(_RECORDS, (self._namespace, after, is_open, self.now_us, PAGE)).fetchall()
+        return [decode(op_id, body) for op_id, body in rows]
+
+    def standing(self, key: str) -> tuple[int, int]:
         row = self._execute(_STANDING, (self._namespace, key)).fetchone()
         return (0, 0) if row is None else check_sound(key, row[0], row[1])
 

@@ -82,6 +82,12 @@ class Cost:
     is_reported: bool = False
 
     @property
+    def price_name(self) -> str:
+        """Name the price: ``openai/gpt-4o standard 2026-11-12``, or ``reported`` where the provider told the cost."""
+        told = "reported" if self.is_reported else f"{self.service} {self.price_date or self.source or ''}"
+        return f"{self.model} {told}".rstrip()
+
+    @property
     def cost_usd(self) -> Decimal:
         """The cost in USD."""
         return to_usd(self.cost_nanos)

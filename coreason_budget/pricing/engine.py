@@ -89,6 +89,19 @@ class PricingEngine:
         found = {entry.canonical: entry for entry in self._catalog.entries()}
         return [found[name] for name in sorted(found) if all(word in name.lower() for word in words)]
 
+    def price_name(self, model: str, service: str = STANDARD) -> str:
+        """Name the price that holds today for a model: ``openai/gpt-4o standard 2026-11-12``.
+
+        The date is the day from which it holds, else the day it was last checked; a price without
+        either is named by its source, as in ``my-model standard model_price_overrides``.
+
+        Raises:
+            UnknownModelError, InvalidIdError: As `card`; or the model has no such service.
+        """
+        entry = self.card(model)
+        period = _period(entry, service, None)
+        return f"{entry.canonical} {service} {period.since or entry.checked or entry.source or ''}".rstrip()
+
     def calculate(
         self,
         model: str,

@@ -8,6 +8,7 @@ from itertools import count
 
 import pytest
 
+from coreason_budget.audit import audit
 from coreason_budget.errors import InvalidAmountError
 from coreason_budget.guard import BudgetGuard
 from coreason_budget.ledger.base import Charge
@@ -138,6 +139,7 @@ class BookLaws(LedgerKit):
         assert number > 20
         used = {"reserve": (3, 3), "charge": (3, 2), "settle": (1, 0), "release": (0, 0)}[verb]
         assert standing(guard, ALICE, "user") == (used[0] * calls, used[1] * calls)
+        assert audit(self.ledger).differences == ()
 
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
     def test_a_ledger_survives_a_fork_after_its_first_use(self) -> None:

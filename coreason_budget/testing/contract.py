@@ -5,12 +5,13 @@ from __future__ import annotations
 from coreason_budget.testing.admission import AdmissionLaws
 from coreason_budget.testing.books import BookLaws
 from coreason_budget.testing.endings import EndingLaws
+from coreason_budget.testing.journal import JournalLaws
 from coreason_budget.testing.keys import KeyLaws
 from coreason_budget.testing.lapses import LapseLaws
 from coreason_budget.testing.races import RaceLaws
 
 
-class LedgerContract(AdmissionLaws, KeyLaws, EndingLaws, LapseLaws, BookLaws, RaceLaws):
+class LedgerContract(AdmissionLaws, KeyLaws, EndingLaws, LapseLaws, BookLaws, JournalLaws, RaceLaws):
     """Proves the twelve laws on a ledger. Subclass it, and say how to open yours.
 
     Fill in `make_ledger`, and where processes can share the budgets ``across_processes = True``

@@ -85,7 +85,7 @@ def _answer(receive: Connection) -> Any:
 
 
 @frozen
-class _Racer:
+class Racer:
     """What every job has: a way to the ledger, and limits."""
 
     open: Callable[[], Ledger]
@@ -96,7 +96,7 @@ class _Racer:
 
 
 @frozen
-class Burst(_Racer):
+class Burst(Racer):
     """Reserves ``amount`` for one subject ``times`` times; answers how often it was admitted."""
 
     times: int
@@ -110,7 +110,7 @@ class Burst(_Racer):
 
 
 @frozen
-class Mix(_Racer):
+class Mix(Racer):
     """Random calls of random users and projects: reserve, then settle, release or leave open, and checks.
 
     Answers what it knows to be booked or held: (user, project, amount) each.
@@ -143,7 +143,7 @@ class Mix(_Racer):
 
 
 @frozen
-class Once(_Racer):
+class Once(Racer):
     """Makes one and the same call, by its key, several times; answers how often it was the first."""
 
     verb: str
@@ -165,7 +165,7 @@ class Once(_Racer):
 
 
 @frozen
-class Ending(_Racer):
+class Ending(Racer):
     """Tries to end reservations, each in its own way; answers what each try came to."""
 
     verb: str
@@ -191,7 +191,7 @@ class Ending(_Racer):
 
 
 @frozen
-class Watcher(_Racer):
+class Watcher(Racer):
     """Reads the books over and over, and so makes lapses happen; answers nothing."""
 
     times: int

@@ -58,6 +58,7 @@ class RandomWalk:
             if step % 10 == 0:
                 self._compare()
         self._compare()
+        self._compare_journal()
         assert self._held
         assert self._charged
 
@@ -134,3 +135,13 @@ class RandomWalk:
                     reserved[key] += held.hold.amounts.of(unit)
         expected = {key: (used[key], reserved[key]) for key in self._accounts}
         assert books_of(self._kit.ledger, self._accounts.values()) == expected
+
+    def _compare_journal(self) -> None:
+        used, reserved = Counter[str](), Counter[str]()
+        for entry in self._kit.ledger.journal():
+            for moved in entry.movements:
+                used[moved.account.key] += moved.used
+                reserved[moved.account.key] += moved.reserved
+        expected = {key: (used[key], reserved[key]) for key in self._accounts}
+        assert books_of(self._kit.ledger, self._accounts.values()) == expected
+        assert set(used) <= set(self._accounts)

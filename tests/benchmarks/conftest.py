@@ -43,6 +43,7 @@ class Bare:
         self._client = redis.Redis.from_url(url, protocol=2)
         self._tag = f"{{{secrets.token_hex(6)}}}:"
         self._record = "x" * 430
+        self._entry = "x" * 430
         self._names = [f"{self._tag}a:usd|day|1795392000|{kind}/{kind}" for kind in ACCOUNTS]
         self._model = f"{self._tag}a:usd|day|1795392000|model/openai/gpt-4o"
 
@@ -63,6 +64,7 @@ class Bare:
             pipe.set(f"{self._tag}r:{op_id}", self._record, px=3_600_000)
             for name in names:
                 pipe.hincrby(name, "used", 1)
+            self._note(pipe)
             pipe.execute()
 
     def reserve(self) -> str:
@@ -77,6 +79,7 @@ class Bare:
                 pipe.hincrby(name, "reserved", 1)
             for number, name in enumerate(self._names):
                 pipe.copy(name, f"{self._tag}v:{number}:{op_id}", replace=True)
+            self._note(pipe)
             pipe.execute()
         return op_id
 
@@ -93,12 +96,17 @@ class Bare:
             pipe.hincrby(self._model, "used", 1)
             pipe.zrem(f"{self._tag}open", op_id)
             pipe.delete(*copies)
+            self._note(pipe)
             pipe.execute()
+
+    def _note(self, pipe: redis.client.Pipeline) -> None:
+        pipe.xadd(f"{self._tag}journal", {"e": self._entry}, maxlen=100_000)
 
     def _read(self, op_ids: list[str], names: list[str], copies: list[str] = []) -> None:  # noqa: B006
         with self._client.pipeline(transaction=False) as pipe:
             for op_id in op_ids:
                 pipe.get(f"{self._tag}r:{op_id}")
+                pipe.xlen(f"{self._tag}journal")
             pipe.get(f"{self._tag}epoch")
             for name in names:
                 pipe.hmget(name, ["used", "reserved"])

@@ -10,6 +10,15 @@ from tests.benchmarks.conftest import Bare, Benchmark, make_manager
 pytestmark = pytest.mark.benchmark
 
 
+@pytest.mark.parametrize("journal_length", [0, 100_000])
+def test_record_spend_with_a_journal_and_without(benchmark: Benchmark, redis_url: str, journal_length: int) -> None:
+    """What an entry costs: two commands in the same two round trips."""
+    budget = make_manager(redis_url, journal_length=journal_length)
+    benchmark(lambda: budget.record_spend("user", "0.01", "project", "gpt-4o"))
+    assert (budget.ledger.page().entries == ()) == (journal_length == 0)
+    budget.close()
+
+
 def test_check_and_record_spend(benchmark: Benchmark, budget: BudgetManager) -> None:
     """Three round trips on Redis."""
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from coreason_budget.audit import audit
 from coreason_budget.errors import BudgetExceededError
 from coreason_budget.guard import BudgetGuard
 from coreason_budget.ledger.redis.ledger import RedisLedger
@@ -92,6 +93,7 @@ def test_a_cut_conversation_counts_once(
         model = found.pop("model/gpt-4o")
         assert found["user/alice"] == found["global"] == expected, (after, found)
         assert model == ((0, 0) if act is reserve else expected), (after, model)
+        assert audit(near.ledger).differences == (), after
 
 
 @pytest.mark.redis
@@ -132,6 +134,7 @@ def race(
     assert proxy.has_fired()
     total = owner + len(rivals)
     assert stand(near)["user/alice"] == stand(near)["global"] == (total, total), (after, owner, rivals)
+    assert audit(near.ledger).differences == (), after
     return owner, len(rivals)
 
 

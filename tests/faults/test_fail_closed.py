@@ -192,8 +192,9 @@ def test_a_flushed_database_is_not_nothing_spent(verb: str, server: PrivateServe
 @pytest.mark.parametrize(
     ("epoch", "expected"),
     [
-        (b'{"id":"x","schema":2,"timezone":"UTC"}', ConfigError),
-        (b'{"id":"x","schema":1,"timezone":"Europe/Berlin"}', ConfigError),
+        (b'{"id":"x","schema":1,"timezone":"UTC"}', ConfigError),
+        (b'{"id":"x","schema":3,"timezone":"UTC"}', ConfigError),
+        (b'{"id":"x","schema":2,"timezone":"Europe/Berlin"}', ConfigError),
         (b"nonsense", LedgerCorruptError),
     ],
 )

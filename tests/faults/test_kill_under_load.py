@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from coreason_budget.audit import audit
+from coreason_budget.ledger import open_ledger
 from tests.faults.servers import PrivateServer
 from tests.server.service import Service
 
@@ -30,10 +32,13 @@ def test_kills_under_load_lose_and_double_nothing(tmp_path: Path) -> None:
             assert service.request("GET", "/health") == (200, {"status": "healthy", "redis": "connected"})
             statuses = spend_while(service, redis)
             _, answer = service.request("GET", "/usage?user_id=user_123")
+        ledger = open_ledger(redis.url, timeout_s=10)
+        differences, booked = audit(ledger).differences, sum(entry.kind == "charge" for entry in ledger.journal())
     finally:
         redis.stop()
     assert set(statuses) == {200, 503}, statuses
     assert statuses[200] == CLIENTS * CALLS
+    assert (differences, booked) == ((), CLIENTS * CALLS)
     assert {a["spent_usd"] for a in answer["accounts"]} == {f"{CLIENTS * CALLS / 100:.2f}"}
 
 

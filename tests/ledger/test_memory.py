@@ -11,7 +11,7 @@ from coreason_budget.testing.kit import DAY_S, USD, guard_on, limit
 def test_what_is_forgotten_takes_no_memory() -> None:
     """A long run keeps what it still needs: records and accounts that expired are gone, the rest is there."""
     clock = ManualClock()
-    ledger = MemoryLedger(clock=clock)
+    ledger = MemoryLedger(clock=clock, journal_length=40)
     guard = guard_on(ledger, limit("user", USD), limit("global", 10**6 * USD, window="total"))
     for day in range(30):
         for user in range(10):

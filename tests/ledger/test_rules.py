@@ -27,7 +27,17 @@ _ENTRIES = (Entry(_DAY, 10, 100), Entry(_TOKENS, 20, 50), Entry(_TOTAL, 10, None
 _PLAN = lambda now_us: _ENTRIES  # noqa: E731
 _RESERVE = Reserve("op", "digest", _PLAN, _AMOUNTS, KEEP_MADE_US, "op", 60_000_000, "charge")
 _OPEN = Record(
-    "op", "reserve", "digest", _AMOUNTS, _ENTRIES, KEEP_MADE_US, "op", "open", _NOW_US + 60_000_000, "charge"
+    "op",
+    "reserve",
+    "digest",
+    _AMOUNTS,
+    _ENTRIES,
+    KEEP_MADE_US,
+    "op",
+    "open",
+    _NOW_US + 60_000_000,
+    "charge",
+    price="given",
 )
 _DUE = evolve(_OPEN, lapses_us=_NOW_US)
 

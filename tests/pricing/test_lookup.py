@@ -59,6 +59,17 @@ def test_unknown_model_names_the_closest_ids(typo: str, close: str) -> None:
     assert "MODEL_PRICE_OVERRIDES" in str(caught.value)
 
 
+def test_a_price_is_named_by_model_service_and_date() -> None:
+    """As the journal keeps it: enough to find the price again."""
+    assert ENGINE.price_name("gpt-4o-2024-08-06") == f"openai/gpt-4o standard {ENGINE.card('gpt-4o').checked}"
+    assert ENGINE.price_name("gpt-4o", "batch").startswith("openai/gpt-4o batch 20")
+    own = PricingEngine({"gpt-4o": {"input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6}})
+    assert own.price_name("gpt-4o") == "openai/gpt-4o standard model_price_overrides"
+    for model, service in (("my-model", "standard"), ("gpt-4o", "no-such-service")):
+        with pytest.raises(UnknownModelError):
+            ENGINE.price_name(model, service)
+
+
 FILE = """\
 schema: 1
 provider: house

@@ -25,7 +25,10 @@ def _ranks() -> Path | None:
     return next((path for path in found if path.is_dir()), None)
 
 
-pytestmark = pytest.mark.skipif(_ranks() is None, reason="the official ranks come with llama-index-core")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(_ranks() is None, reason="the official ranks come with llama-index-core"),
+]
 
 
 @pytest.fixture(scope="module", params=ENCODINGS)

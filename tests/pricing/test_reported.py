@@ -25,6 +25,7 @@ def test_reported_cost_is_taken_where_it_is_preferred() -> None:
     cost = ENGINE.cost_of({**USAGE, "cost": 0.004}, "gpt-4o", prefer_reported=True)
     assert (cost.cost_nanos, cost.reported_nanos, cost.is_reported) == (4_000_000, 4_000_000, True)
     assert len(cost.lines) == 2
+    assert cost.price_name == "openai/gpt-4o reported"
     assert "the provider reports 0.004 USD (taken)" in cost.explain()
     assert ENGINE.cost_of(USAGE, "gpt-4o", prefer_reported=True).cost_nanos == OURS
 

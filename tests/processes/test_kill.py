@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from coreason_budget.audit import audit
 from coreason_budget.ledger.sqlite import SqliteLedger
 from coreason_budget.model import Subject
 from coreason_budget.testing.kit import USD, books, guard_on, limit
@@ -34,7 +35,7 @@ while True:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_killed_writer_leaves_whole_transactions(tmp_path: Path, seed: int) -> None:
-    """Every account moved together, every acknowledged settle is there, and the next writer just goes on."""
+    """Every account and the journal moved together, what was acknowledged is there, and the next writer goes on."""
     path = tmp_path / "budget.db"
     acknowledged = _write_and_kill(path, random.Random(seed).uniform(0.02, 0.15))
     guard = guard_on(SqliteLedger(path, timeout_s=30), *_LIMITS)
@@ -44,6 +45,9 @@ def test_a_killed_writer_leaves_whole_transactions(tmp_path: Path, seed: int) ->
     assert reserved in (0, 5)
     assert acknowledged <= (used - reserved) // 3 <= acknowledged + 1
     assert (used - reserved) % 3 == 0
+    assert audit(guard.ledger).differences == ()
+    settled = [entry for entry in guard.ledger.journal() if entry.kind == "settle"]
+    assert len(settled) == (used - reserved) // 3
     _is_sound(path)
     assert books(guard, _WHO) == books(guard_on(SqliteLedger(path), *_LIMITS), _WHO)
 

@@ -6,9 +6,13 @@ from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 from coreason_budget.errors import LedgerCorruptError
+from coreason_budget.ledger.journal import JournalEntry, encode_entry
 from coreason_budget.ledger.rules import check_sound
 
 Command: TypeAlias = tuple[bytes | int, ...]
+
+NOTE = b"e"
+"""The field of a journal's stream that holds an entry."""
 
 
 class Keys:
@@ -22,14 +26,19 @@ class Keys:
     ``{ns}:r:OP_ID``    string      the record of an op id
     ``{ns}:v:N:OP_ID``  hash        the N-th limited account just after the hold of OP_ID
     ``{ns}:open``       sorted set  op ids of open reservations by lapse time (µs)
+    ``{ns}:journal``    stream      what was booked, the newest last
     ``{ns}:writable``   -           never there: asks whether the server takes writes
     ==================  ==========  =====================================================
+
+    ``journal_length`` is how many entries the journal keeps, about; 0 for none.
     """
 
-    def __init__(self, namespace: str) -> None:
+    def __init__(self, namespace: str, journal_length: int) -> None:
         tag = f"{{{namespace}}}:".encode()
         self.epoch = tag + b"epoch"
         self.open = tag + b"open"
+        self.journal = tag + b"journal"
+        self.journal_length = journal_length
         self.writable = tag + b"writable"
         self._account = tag + b"a:"
         self._record = tag + b"r:"
@@ -42,6 +51,13 @@ class Keys:
     def record(self, op_id: str) -> bytes:
         """The record of an op id."""
         return self._record + op_id.encode()
+
+    def note(self, entry: JournalEntry) -> list[Command]:
+        """What writes a journal entry, if a journal is kept."""
+        if not self.journal_length:
+            return []
+        text = encode_entry(entry).encode()
+        return [(b"XADD", self.journal, b"MAXLEN", b"~", self.journal_length, b"*", NOTE, text)]
 
     def copies(self, op_id: str, count: int) -> list[bytes]:
         """The verdict copies of a reservation, one for each limited account."""
@@ -58,6 +74,14 @@ def pack(commands: Iterable[Command]) -> bytes:
             value = argument if isinstance(argument, bytes) else b"%d" % argument
             parts.append(b"$%d\r\n%b\r\n" % (len(value), value))
     return b"".join(parts)
+
+
+_MULTI, _EXEC = pack([(b"MULTI",)]), pack([(b"EXEC",)])
+
+
+def transaction(commands: Iterable[Command]) -> bytes:
+    """``MULTI``, the commands and ``EXEC`` as RESP."""
+    return b"".join((_MULTI, pack(commands), _EXEC))
 
 
 def standing(key: str, reply: list[bytes | None]) -> tuple[int, int]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import secrets
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from coreason_budget.errors import ConfigError, LedgerCorruptError, LedgerUnavailableError
 from coreason_budget.ledger.redis.client import Link
-from coreason_budget.ledger.redis.codec import pack
+from coreason_budget.ledger.redis.codec import Command, pack, transaction
 
-SCHEMA = 1
+SCHEMA = 2
 OLDEST_SERVER = (6, 2)
 
 _log = logging.getLogger("coreason_budget")
@@ -21,12 +22,14 @@ class Epoch:
     """Made at first contact, then watched by every mutation and compared by every read.
 
     A database that was flushed, restored or swapped looks like one where nothing was spent; a
-    process that has seen one epoch works with no other.
+    process that has seen one epoch works with no other. ``birth`` tells what is written together
+    with a new epoch, from the server's time.
     """
 
-    def __init__(self, key: bytes, timezone: str) -> None:
+    def __init__(self, key: bytes, timezone: str, birth: Callable[[int], Sequence[Command]]) -> None:
         self._key = key
         self._timezone = timezone
+        self._birth = birth
         self._seen: bytes | None = None
 
     @property
@@ -43,7 +46,12 @@ class Epoch:
         """
         made = {"id": secrets.token_hex(16), "schema": SCHEMA, "timezone": self._timezone}
         text = json.dumps(made, separators=(",", ":")).encode()
-        found = link.ask(pack([(b"SET", self._key, text, b"NX"), (b"GET", self._key)]), 2)[1]
+        look: list[Command] = [(b"UNWATCH",), (b"WATCH", self._key), (b"GET", self._key), (b"TIME",)]
+        *_, found, time = link.ask(pack(look), len(look))
+        if found is None:
+            writes: list[Command] = [(b"SET", self._key, text), *self._birth(int(time[0]) * 1_000_000 + int(time[1]))]
+            link.transact(transaction(writes), len(writes))
+            found = link.ask(pack([(b"GET", self._key)]), 1)[0]
         self._check_settings(found)
         _check_server(link)
         self._seen = found

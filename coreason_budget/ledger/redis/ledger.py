@@ -8,7 +8,7 @@ reservation had room, so that none counts as admitted without them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
@@ -16,11 +16,13 @@ from typing import Any, TypeVar
 from coreason_budget.errors import BudgetError, IdempotencyConflictError, ReservationError
 from coreason_budget.ledger import rules
 from coreason_budget.ledger.base import Charge, Clock, End, Outcome, Reading, Refused, Reserve
+from coreason_budget.ledger.journal import JOURNAL_LENGTH, JournalEntry, Page, read_pages
 from coreason_budget.ledger.record import OPEN, Record, encode, op_id_of
 from coreason_budget.ledger.redis import reaper
 from coreason_budget.ledger.redis.client import Client, Link, LinkLostError
 from coreason_budget.ledger.redis.codec import Keys
 from coreason_budget.ledger.redis.epoch import Epoch
+from coreason_budget.ledger.redis.history import History
 from coreason_budget.ledger.redis.operation import Operation, Operations
 from coreason_budget.ledger.redis.packets import Look, Reader, Writes, limited, open_copies
 from coreason_budget.model import Account, Entry, Plan
@@ -40,6 +42,7 @@ class RedisLedger:
         timezone: The zone whose calendar the windows follow; a namespace keeps to one.
         timeout_s: The time one whole operation may take, retries within it.
         clock: The server's time (microseconds) -> the time to use.
+        journal_length: How many entries the journal keeps (some hundred more at times), 0 for none.
         connect: Makes a redis-py connection instead of the URL's, for tests.
 
     Raises:
@@ -56,13 +59,15 @@ class RedisLedger:
         timezone: str = "UTC",
         timeout_s: float = 1.0,
         clock: Clock = int,
+        journal_length: int = JOURNAL_LENGTH,
         connect: Callable[[], Any] | None = None,
     ) -> None:
-        self._keys = Keys(namespace)
+        self._keys = Keys(namespace, journal_length)
         self._client = Client(url, timeout_s, connect)
-        epoch = Epoch(self._keys.epoch, timezone)
+        epoch = Epoch(self._keys.epoch, timezone, lambda us: self._keys.note(JournalEntry(clock(us), "begin")))
         self._reader = Reader(self._keys, epoch, clock)
         self._operations = Operations(self._client, epoch, timeout_s)
+        self._history = History(self._keys, epoch, self._reader, self._operations)
 
     def reserve(self, request: Reserve) -> Outcome | Refused:
         """See `Ledger.reserve`."""
@@ -80,6 +85,22 @@ class RedisLedger:
     def read(self, plan: Plan) -> Reading:
         """See `Ledger.read`."""
         return self._operations.run(partial(self._read, plan))
+
+    def journal(self, since_us: int = 0) -> Iterator[JournalEntry]:
+        """See `Ledger.journal`."""
+        return read_pages(self.page, since_us)
+
+    def page(self, after: str = "", keys: Sequence[str] = ()) -> Page:
+        """See `Ledger.page`."""
+        return self._history.page(after, keys)
+
+    def accounts(self) -> Iterator[str]:
+        """See `Ledger.accounts`."""
+        return self._history.accounts()
+
+    def reservations(self) -> Iterator[Record]:
+        """See `Ledger.reservations`."""
+        return self._history.reservations()
 
     def ping(self) -> None:
         """See `Ledger.ping`."""
@@ -107,6 +128,7 @@ class RedisLedger:
         writes.save(record)
         writes.move(decision.movements)
         writes.copy(record)
+        writes.note(decision.entry(look.now_us))
         done = operation.transact(link, writes)
         if done is None:
             return None
@@ -178,6 +200,7 @@ class RedisLedger:
         writes.move(change.movements)
         if closing is not None and closing.state == OPEN:
             writes.close(closing)
+        writes.note(change.entry(look.now_us))
         done = operation.transact(link, writes)
         if done is None:
             return None

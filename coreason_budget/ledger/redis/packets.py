@@ -9,14 +9,12 @@ from typing import Any
 from attrs import frozen
 
 from coreason_budget.ledger.base import Clock
+from coreason_budget.ledger.journal import JournalEntry, Movement
 from coreason_budget.ledger.record import OPEN, Record, decode, encode
 from coreason_budget.ledger.redis.client import Link
-from coreason_budget.ledger.redis.codec import Command, Keys, count, pack, standing
+from coreason_budget.ledger.redis.codec import Command, Keys, count, pack, standing, transaction
 from coreason_budget.ledger.redis.epoch import Epoch
-from coreason_budget.ledger.rules import Movement
 from coreason_budget.model import Account, Entry, Standings
-
-_MULTI, _EXEC = pack([(b"MULTI",)]), pack([(b"EXEC",)])
 
 
 def limited(entries: Iterable[Entry]) -> list[Entry]:
@@ -62,7 +60,8 @@ class Reader:
         commands += [(b"HGET", key, b"used") for key in copies]
         commands += [(b"ZRANGE", keys.open, 0, 0, b"WITHSCORES"), (b"TIME",)]
         if op_ids:
-            before: list[Command] = [(b"UNWATCH",), (b"WATCH", *records, keys.epoch)]
+            # XLEN finds a journal of another type before anything is written.
+            before: list[Command] = [(b"UNWATCH",), (b"WATCH", *records, keys.epoch), (b"XLEN", keys.journal)]
         else:
             # Asks whether the server would take a write, without writing: the key is never there.
             before = [(b"SET", keys.writable, 1, b"XX")]
@@ -73,7 +72,7 @@ class Reader:
         standings = {a.key: standing(a.key, next(replies)) for a in accounts}
         copies_found = [_copy(key, next(replies)) for key in copies]
         oldest, server_time = replies
-        now_us = self._now_us(server_time)
+        now_us = self.now_us(server_time)
         has_lapsed = bool(oldest) and float(oldest[1]) <= now_us
         return Look(now_us, records_found, standings, copies_found, has_lapsed)
 
@@ -92,7 +91,8 @@ class Reader:
         command: Command = (b"ZRANGEBYSCORE", self._keys.open, b"-inf", now_us, b"LIMIT", 0, most)
         return [op_id.decode() for op_id in link.ask(pack([command]), 1)[0]]
 
-    def _now_us(self, reply: list[bytes]) -> int:
+    def now_us(self, reply: list[bytes]) -> int:
+        """The ledger's time, by the reply of TIME."""
         server_us = int(reply[0]) * 1_000_000 + int(reply[1])
         self._offset_us = server_us - time.time_ns() // 1000
         return self._clock(server_us)
@@ -122,7 +122,7 @@ class Writes:
     @property
     def packet(self) -> bytes:
         """The transaction on the wire."""
-        return b"".join((_MULTI, pack(self._commands), _EXEC))
+        return transaction(self._commands)
 
     def save(self, record: Record) -> None:
         """Write a record. An open one stays until it is ended."""
@@ -145,6 +145,10 @@ class Writes:
                 self._commands.append((b"HINCRBY", name, b"reserved", movement.reserved))
             if account.expires_us is not None and self._standings.get(account.key, (0, 0)) == (0, 0):
                 self._commands.append((b"PEXPIRE", name, (account.expires_us - self._now_us) // 1000))
+
+    def note(self, entry: JournalEntry) -> None:
+        """Write a journal entry."""
+        self._commands += self._keys.note(entry)
 
     def copy(self, record: Record) -> None:
         """Copy every limited account as it stands now, after the hold."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from coreason_budget.ledger import rules
+from coreason_budget.ledger.journal import undo_of
 from coreason_budget.ledger.record import OPEN, Record
 from coreason_budget.ledger.redis.client import Link
 from coreason_budget.ledger.redis.codec import Keys
@@ -44,10 +45,13 @@ def end(writes: Writes, record: Record, copies: list[int | None], now_us: int) -
     writes.move(change.movements)
     writes.close(record)
     writes.save(change.record)
+    writes.note(change.entry(now_us))
 
 
 def undo(writes: Writes, record: Record, now_us: int) -> None:
     """Write that a reservation never was."""
-    writes.move(rules.undo(record, now_us))
+    movements = rules.undo(record, now_us)
+    writes.move(movements)
+    writes.note(undo_of(record, movements, now_us))
     writes.close(record)
     writes.forget(record.op_id)

@@ -1,0 +1,205 @@
+"""The journal: one entry for every movement, written with it, and its one text form."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from attrs import frozen
+
+from coreason_budget.errors import LedgerCorruptError
+from coreason_budget.ledger.record import LAPSED, OPEN, SETTLED, Record
+from coreason_budget.model import Account, Amounts, Scope
+
+KINDS = ("begin", "charge", "reserve", "settle", "release", "lapse", "correction", "undo")
+JOURNAL_LENGTH = 100_000
+"""How many entries a namespace keeps unless it is told otherwise."""
+PAGE = 500
+"""How many entries, accounts or records are read at once."""
+
+NOTHING = Amounts(0, 0, 0)
+
+_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
+
+
+@frozen
+class Movement:
+    """What changes on one account."""
+
+    account: Account
+    used: int
+    reserved: int
+
+
+@frozen
+class JournalEntry:
+    """One movement of the books, as it was booked.
+
+    Attributes:
+        at_us: The ledger's time, in microseconds since the epoch.
+        kind: ``charge``, ``reserve``, ``settle``, ``release``, ``lapse``, ``correction`` (a settle or
+            release that came after the lapse), or ``undo`` (a reservation withdrawn because it had no
+            room). ``begin`` is the first of a namespace and moves nothing.
+        op_id: The op id that did it; of a lapse and an undo the reservation's.
+        subject: Every scope of the call as text, also those that nothing moved on.
+        amounts: What was held or booked; nothing for a release and an undo.
+        price: What priced it: ``provider/model service date`` of the table, or ``given``.
+        movements: What changed, account by account.
+        late: The reservation had lapsed.
+        reserved_as: The op id of the reservation, empty for a charge.
+    """
+
+    at_us: int
+    kind: str
+    op_id: str = ""
+    subject: tuple[str, ...] = ()
+    amounts: Amounts = NOTHING
+    price: str = ""
+    movements: tuple[Movement, ...] = ()
+    late: bool = False
+    reserved_as: str = ""
+
+    def scope(self, kind: str) -> str | None:
+        """The id of the call's scope of a kind, None where it had none."""
+        found = [Scope.parse(text) for text in self.subject]
+        return next((scope.id for scope in found if scope.kind == kind), None)
+
+    @property
+    def model(self) -> str | None:
+        """The model of the call."""
+        return self.scope("model")
+
+    @property
+    def spent_nanos(self) -> int:
+        """What this changed in what is spent in all, in nano-USD: these add up to the total."""
+        whole = [m for m in self.movements if (m.account.scope.kind, m.account.unit) == ("global", "usd")]
+        return next((m.used - m.reserved for m in whole if m.account.window == "day"), 0)
+
+
+def entry_of(record: Record, movements: tuple[Movement, ...], at_us: int, op_id: str) -> JournalEntry:
+    """The entry of a change, told from the record as it is written."""
+    return JournalEntry(
+        at_us,
+        _kind_of(record),
+        op_id,
+        subject_of(record),
+        record.amounts if record.booked is None else record.booked,
+        record.price,
+        movements,
+        record.late,
+        record.op_id if record.state else "",
+    )
+
+
+def undo_of(record: Record, movements: tuple[Movement, ...], at_us: int) -> JournalEntry:
+    """The entry of a reservation that is withdrawn: it never had room."""
+    op_id = record.op_id
+    return JournalEntry(at_us, "undo", op_id, subject_of(record), NOTHING, "", movements, reserved_as=op_id)
+
+
+def subject_of(record: Record) -> tuple[str, ...]:
+    """The scopes of a record's call, as texts."""
+    return tuple(dict.fromkeys([str(e.account.scope) for e in record.entries]))
+
+
+def _kind_of(record: Record) -> str:
+    if not record.state:
+        return "charge"
+    if record.state == OPEN:
+        return "reserve"
+    if record.state == LAPSED:
+        return "lapse"
+    if record.late:
+        return "correction"
+    return "settle" if record.state == SETTLED else "release"
+
+
+def encode_entry(entry: JournalEntry) -> str:
+    """The entry as compact JSON. A movement names its scope by its place in the subject."""
+    places = {text: place for place, text in enumerate(entry.subject)}
+    fields: dict[str, Any] = {"at": entry.at_us, "kind": entry.kind, "op": entry.op_id, "subject": entry.subject}
+    fields["booked"] = (entry.amounts.usd_nanos, entry.amounts.tokens, entry.amounts.requests)
+    fields["price"] = entry.price
+    fields["moves"] = [_told(m, places[str(m.account.scope)]) for m in entry.movements]
+    if entry.late:
+        fields["late"] = True
+    if entry.reserved_as:
+        # Most often it is the same: told by an empty text.
+        fields["of"] = "" if entry.reserved_as == entry.op_id else entry.reserved_as
+    return _encode(fields)
+
+
+def _told(movement: Movement, place: int) -> tuple[int | str | None, ...]:
+    account = movement.account
+    return place, account.unit, account.window, account.start_s, account.end_s, movement.used, movement.reserved
+
+
+def decode_entry(text: str | bytes) -> JournalEntry:
+    """Read an entry back.
+
+    Raises:
+        LedgerCorruptError: It is not one.
+    """
+    try:
+        fields = json.loads(text)
+        subject = tuple(fields["subject"])
+        scopes = [Scope.parse(scope) for scope in subject]
+        usd_nanos, tokens, requests = map(_whole, fields["booked"])
+        if fields["kind"] not in KINDS:
+            raise ValueError("a kind that is not known")
+        return JournalEntry(
+            _whole(fields["at"]),
+            fields["kind"],
+            fields["op"],
+            subject,
+            Amounts(usd_nanos, tokens, requests),
+            fields["price"],
+            tuple([_movement(scopes, *move) for move in fields["moves"]]),
+            "late" in fields,
+            fields["of"] or fields["op"] if "of" in fields else "",
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
+        raise LedgerCorruptError(f"an entry of the journal cannot be read: {error}: {text[:80]!r}") from error
+
+
+def _movement(
+    scopes: list[Scope], place: int, unit: str, window: str, start_s: int, end_s: int | None, used: int, reserved: int
+) -> Movement:
+    return Movement(Account(scopes[place], window, _whole(start_s), end_s, unit), _whole(used), _whole(reserved))
+
+
+def _whole(value: object) -> int:
+    if type(value) is not int:
+        raise ValueError("a count is not a whole number")
+    return value
+
+
+@frozen
+class Page:
+    """A part of the journal, and where some accounts stood at that very moment.
+
+    Attributes:
+        now_us: The ledger's time.
+        entries: The next ones, at most `PAGE`, in the order they were booked.
+        cursor: Where the next page begins.
+        is_end: There were no more. Only then do ``standings`` and the entries up to here belong together.
+        is_whole: Nothing was cut off between the page asked for and these entries.
+        standings: ``used`` and ``reserved`` of the accounts asked for; (0, 0) where there is none.
+    """
+
+    now_us: int
+    entries: tuple[JournalEntry, ...]
+    cursor: str
+    is_end: bool
+    is_whole: bool
+    standings: dict[str, tuple[int, int]]
+
+
+def read_pages(page: Callable[[str], Page], since_us: int) -> Iterator[JournalEntry]:
+    """Every entry since a moment, a page at a time, until the end as it is by then."""
+    cursor, is_end = "", False
+    while not is_end:
+        found = page(cursor)
+        yield from [entry for entry in found.entries if entry.at_us >= since_us]
+        cursor, is_end = found.cursor, found.is_end
