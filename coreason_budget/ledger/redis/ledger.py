@@ -113,7 +113,7 @@ class RedisLedger:
     def _reserve(self, request: Reserve, link: Link, operation: Operation) -> Outcome | Refused | None:
         look, entries = self._look(link, request.plan, (request.op_id,), limited)
         known = look.records[0]
-        if self._undone(link, operation, known):
+        if known is not None and self._is_no_admission(link, operation, known, look.now_us):
             return None
         decision = self._decided(operation, rules.reserve, request, look.now_us, known, entries, look.standings)
         if isinstance(decision, Refused):
@@ -208,8 +208,10 @@ class RedisLedger:
         return Outcome(change.record, writes.after(done))
 
     def _replayed(self, link: Link, operation: Operation, decision: rules.Replay) -> Outcome:
-        operation.unsure = False
+        # It was done: if the answer is lost now, the caller must not hear that nothing can have been.
+        operation.unsure = True
         standings, _ = self._reader.more(link, _accounts(decision.record.entries))
+        operation.unsure = False
         return Outcome(decision.record, standings, replayed=True)
 
     def _decided(self, operation: Operation, rule: Callable[..., _T], *known: Any) -> _T:
@@ -220,14 +222,20 @@ class RedisLedger:
             operation.unsure = False
             raise
 
-    def _undone(
-        self, link: Link, operation: Operation, record: Record | None, copies: list[int | None] | None = None
-    ) -> bool:
+    def _is_no_admission(self, link: Link, operation: Operation, known: Record, now_us: int) -> bool:
+        """Whether a reservation that is there is none to replay: it never had room, or is gone again."""
+        if known.state != OPEN:
+            return False
+        # Since it was read it may have been undone, and even made anew: its copies then say nothing of it.
+        again = self._reader.look(link, (known.op_id,), (), open_copies(self._keys, known))
+        if again.records[0] != known or (None in again.copies and not known.is_due(now_us)):
+            return True
+        return self._undone(link, operation, known, again.copies)
+
+    def _undone(self, link: Link, operation: Operation, record: Record | None, copies: list[int | None]) -> bool:
         """Undo a reservation that never had room, whoever left it; tell if it was one."""
         if record is None or record.state != OPEN:
             return False
-        if copies is None:
-            _, copies = self._reader.more(link, (), open_copies(self._keys, record))
         if rules.overrun(record, copies, 0) is None:
             return False
         self._undo(link, operation, record)

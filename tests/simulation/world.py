@@ -1,0 +1,277 @@
+"""All states that clients, a server and a network between them can come to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache, partial
+from typing import Any, TypeAlias
+
+from attrs import evolve, field, frozen
+
+from coreason_budget.ledger.redis.ledger import RedisLedger
+from tests.simulation.client import (
+    LOST,
+    NOW_US,
+    TTL_US,
+    Act,
+    Caller,
+    Event,
+    Limits,
+    Note,
+    Step,
+    directly,
+    run,
+    still_time,
+)
+from tests.simulation.laws import audit, is_too_much, is_unbalanced
+from tests.simulation.store import Command, Data, Store, parse
+
+Unit: TypeAlias = tuple[Command, ...]
+
+
+@frozen
+class Scene:
+    """What is explored: who does what, and how much may go wrong.
+
+    ``faults`` bounds lost connections and crashes together, ``ticks`` how often time jumps past
+    every lapse. ``split`` lets other clients in between any two commands of a packet.
+    """
+
+    acts: tuple[Act, ...]
+    before: Act | None = None
+    limits: Limits = Limits()
+    faults: int = 2
+    ticks: int = 0
+    on_lapse: str = "charge"
+    split: bool = False
+    ledger: type[RedisLedger] = RedisLedger
+    watches: bool = True
+
+
+@frozen
+class Wire:
+    """A connection as the server has it: what is on its way on it, and what it watches."""
+
+    units: tuple[Unit, ...] = ()
+    watched: frozenset[bytes] = frozenset()
+    is_dirty: bool = False
+
+    def after(self, touched: frozenset[bytes]) -> Wire:
+        """The same after keys were written."""
+        return evolve(self, is_dirty=True) if not self.is_dirty and touched & self.watched else self
+
+
+@frozen
+class Client:
+    """A client: the number of its history, its wire, and the replies of a packet that is half served."""
+
+    history: int
+    wire: Wire
+    connection: int
+    replies: tuple[Any, ...] = ()
+    is_alive: bool = True
+
+
+@frozen(cache_hash=True)
+class State:
+    """One state of everything. ``late`` are packets of connections that their clients gave up."""
+
+    data: Data
+    clients: tuple[Client, ...]
+    late: frozenset[Wire]
+    faults: int
+    ticks: int
+    now_us: int = NOW_US
+
+
+@frozen
+class Found:
+    """What an exploration saw."""
+
+    states: int
+    ends: int
+    violations: tuple[str, ...]
+    outcomes: frozenset[tuple[str, str]] = field(repr=False)
+
+
+class World:
+    """Explores a scene: every order, every fault, every state once."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self._histories: dict[tuple[int, int, Event], int] = {}
+        self._events: list[tuple[int, tuple[Event, ...]]] = []
+        self._steps: dict[int, Step] = {}
+        self._books = cache(partial(audit, limits=scene.limits))
+
+    def explore(self, most_violations: int = 1) -> Found:
+        """Walk through all states; stop early once enough is wrong."""
+        with still_time():
+            return self._explore(most_violations)
+
+    def _explore(self, most_violations: int) -> Found:
+        store = Store((), NOW_US)
+        scene = self._scene
+        prepared = directly(scene.before or Caller.read, store, scene.limits, scene.on_lapse)
+        self._before, self._data = tuple(prepared.notes), store.data
+        begun = [self._advance(number, -1, "begun") for number in range(len(self._scene.acts))]
+        first = State(store.data, tuple(begun), frozenset(), self._scene.faults, self._scene.ticks)
+        seen: dict[State, State | None] = {first: None}
+        todo, ends = [first], 0
+        violations: list[str] = []
+        outcomes: set[tuple[str, str]] = set()
+        while todo and len(violations) < most_violations:
+            state = todo.pop()
+            following = [s for s in self._following(state) if s not in seen]
+            seen.update(dict.fromkeys(following, state))
+            todo += following
+            notes = self._notes(state)
+            wrong = is_too_much(notes, self._scene.limits, self._scene.on_lapse)
+            if all(not c.is_alive or self._steps[c.history].packet is None for c in state.clients):
+                ends += 1
+                outcomes |= {(n[0], n[3]) for n in notes}
+                wrong = wrong or is_unbalanced(self._books(state.data), notes, self._scene.limits, self._scene.on_lapse)
+            violations += [f"{wrong}\n{self._path(state, seen)}"] if wrong else []
+        return Found(len(seen), ends, tuple(violations), frozenset(outcomes))
+
+    def _path(self, state: State, seen: dict[State, State | None]) -> str:
+        """How it came to that, a line a state."""
+        lines: list[str] = []
+        step: State | None = state
+        while step is not None:
+            clients = [
+                f"{self._steps[c.history].notes[-1:]}{'' if c.is_alive else ' dead'} sends {_shown(c.wire)}"
+                for c in step.clients
+            ]
+            lines.append(f"{' | '.join(clients)} | late {[_shown(wire) for wire in step.late]}")
+            step = seen[step]
+        return "\n".join(reversed(lines))
+
+    # The network
+
+    def _following(self, state: State) -> Iterator[State]:
+        for place, client in enumerate(state.clients):
+            if client.is_alive and client.wire.units:
+                yield self._serve(state, place, client)
+                if state.faults:
+                    yield self._lose(state, place, client)
+                    yield self._crash(state, place, client)
+        for wire in state.late:
+            yield self._serve_late(state, wire)
+        if state.ticks:
+            yield evolve(state, ticks=state.ticks - 1, now_us=state.now_us + TTL_US)
+
+    def _serve(self, state: State, place: int, client: Client) -> State:
+        """The server does a packet (or the next command of it), and its replies arrive."""
+        store = Store(state.data, state.now_us)
+        wire, replies = client.wire, client.replies
+        count = 1 if self._scene.split else len(wire.units)
+        for unit in wire.units[:count]:
+            wire, some = self._do(store, wire, unit)
+            replies += some
+        wire = evolve(wire, units=wire.units[count:])
+        if wire.units:
+            client = evolve(client, wire=wire, replies=replies)
+        else:
+            client = self._advance(place, client.history, replies, wire, client.connection)
+        return self._written(state, store, place, client, state.late)
+
+    def _do(self, store: Store, wire: Wire, unit: Unit) -> tuple[Wire, tuple[Any, ...]]:
+        name = unit[0][0]
+        if name == b"MULTI":
+            done = None if wire.is_dirty and self._scene.watches else _hashable([store.run(c) for c in unit[1:-1]])
+            return Wire(wire.units), (b"OK", *[b"QUEUED"] * (len(unit) - 2), done)
+        if name == b"UNWATCH":
+            return Wire(wire.units), (b"OK",)
+        if name == b"WATCH":
+            return evolve(wire, watched=wire.watched.union(unit[0][1:])), (b"OK",)
+        return wire, (_hashable(store.run(unit[0])),)
+
+    def _lose(self, state: State, place: int, client: Client) -> State:
+        """The connection breaks: the client hears of it, the packet may still arrive."""
+        lost = self._advance(place, client.history, LOST)
+        return evolve(
+            state, clients=_put(state.clients, place, lost), late=_later(state, client), faults=state.faults - 1
+        )
+
+    def _crash(self, state: State, place: int, client: Client) -> State:
+        """The process ends: what it sent may still arrive."""
+        dead = Client(client.history, Wire(), 0, (), is_alive=False)
+        return evolve(
+            state, clients=_put(state.clients, place, dead), late=_later(state, client), faults=state.faults - 1
+        )
+
+    def _serve_late(self, state: State, wire: Wire) -> State:
+        store = Store(state.data, state.now_us)
+        current = wire
+        for unit in wire.units:
+            current, _ = self._do(store, current, unit)
+        return self._written(state, store, None, None, state.late - {wire})
+
+    def _written(
+        self, state: State, store: Store, place: int | None, client: Client | None, late: frozenset[Wire]
+    ) -> State:
+        touched = frozenset(store.touched)
+        if not touched:
+            clients = state.clients
+        else:
+            clients = tuple([evolve(c, wire=c.wire.after(touched)) for c in state.clients])
+            late = frozenset([w.after(touched) for w in late])
+        if place is not None and client is not None:
+            clients = _put(clients, place, client)
+        return evolve(state, data=store.data, clients=clients, late=late)
+
+    # The clients
+
+    def _advance(self, place: int, history: int, event: Event, wire: Wire | None = None, connection: int = 0) -> Client:
+        """The client after one more event: it runs on until its next packet."""
+        number = self._histories.setdefault((place, history, event), len(self._events))
+        if number == len(self._events):
+            events = () if history < 0 else (*self._events[history][1], event)
+            self._events.append((place, events))
+            scene = self._scene
+            self._steps[number] = run(scene.acts[place], scene.ledger, scene.limits, scene.on_lapse, self._data, events)
+        step = self._steps[number]
+        if wire is None or step.connection != connection:
+            wire = Wire()
+        units = () if step.packet is None else _units(step.packet)
+        return Client(number, evolve(wire, units=units), step.connection)
+
+    def _notes(self, state: State) -> tuple[Note, ...]:
+        return (*self._before, *[note for client in state.clients for note in self._steps[client.history].notes])
+
+
+@cache
+def _units(packet: bytes) -> tuple[Unit, ...]:
+    """A packet as the server does it: command by command, a transaction as one."""
+    units: list[Unit] = []
+    block: list[Command] = []
+    for command in parse(packet):
+        if block or command[0] == b"MULTI":
+            block.append(command)
+        else:
+            units.append((command,))
+        if command[0] == b"EXEC":
+            units.append(tuple(block))
+            block = []
+    return tuple(units)
+
+
+def _shown(wire: Wire) -> str:
+    units = [unit[1] if unit[0][0] == b"MULTI" else unit[0] for unit in wire.units]
+    return f"{b' '.join([b' '.join(u[:2]) for u in units])[:160].decode()}{' dirty' * wire.is_dirty}"
+
+
+def _later(state: State, client: Client) -> frozenset[Wire]:
+    """What may arrive late. Only a transaction has an effect then."""
+    if any(unit[0][0] == b"MULTI" for unit in client.wire.units):
+        return state.late | {client.wire}
+    return state.late
+
+
+def _put(clients: tuple[Client, ...], place: int, client: Client) -> tuple[Client, ...]:
+    return (*clients[:place], client, *clients[place + 1 :])
+
+
+def _hashable(reply: Any) -> Any:
+    return tuple(_hashable(part) for part in reply) if isinstance(reply, list) else reply
