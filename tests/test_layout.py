@@ -36,7 +36,8 @@ MAY_IMPORT = {
     "ledger.serial": (*_LAYERS, *_RULES),
     "ledger.memory": (*_LAYERS, *_RULES, "ledger.serial"),
     "ledger.forking": ("errors",),
-    "ledger.sqlite": (*_LAYERS, *_RULES, "ledger.serial", "ledger.forking"),
+    "ledger.sqlite_file": ("errors", "ledger.forking"),
+    "ledger.sqlite": (*_LAYERS, *_RULES, "ledger.serial", "ledger.sqlite_file"),
     "ledger.redis": (*_LAYERS, *_RULES),
     "ledger": ("errors", "ledger.base", "ledger.memory", "ledger.sqlite", "ledger.redis"),
     "guard": (*_LAYERS, *_RULES),
@@ -63,7 +64,7 @@ ONLY_IN = {
     "click": ("cli",),
     "pytest": ("testing",),
     "dotenv": ("config",),
-    "sqlite3": ("ledger.sqlite",),
+    "sqlite3": ("ledger.sqlite", "ledger.sqlite_file"),
 }
 HEAVY = ("redis", "flask", "werkzeug", "yaml", "tiktoken", "click", "gunicorn", "pytest", "sqlite3")
 
