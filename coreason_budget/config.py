@@ -237,6 +237,9 @@ class BudgetConfig:
     ledger_timeout_s: float = _setting(
         1.0, "Seconds one whole ledger operation may take, retries within it.", validator=_between(0.01, 60)
     )
+    outbox: Path | None = _setting(
+        None, "SQLite file that keeps spend while the ledger is out of reach, and books it later, once. Left out: none."
+    )
     host: str = _setting("127.0.0.1", "Address the service listens on.")
     port: int = _setting(8000, "Port the service listens on.", validator=_between(1, 65535))
     workers: int = _setting(2, "Worker processes of the service.", validator=_between(1, 512))

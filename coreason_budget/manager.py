@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from attrs import astuple
 
 from coreason_budget.config import BudgetConfig, hide_password
 from coreason_budget.errors import ConfigError, InvalidAmountError
-from coreason_budget.guard import BudgetGuard
+from coreason_budget.guard import BudgetGuard, receipt_of
 from coreason_budget.ledger import Ledger, open_ledger
 from coreason_budget.ledger.base import Clock
 from coreason_budget.limits import Limit, LimitBook
 from coreason_budget.model import Amounts, Balance, Entry, Receipt, Subject, Verdict, check_count, check_id
 from coreason_budget.money import Usd, to_nanos, usd_text
 from coreason_budget.pricing import PricingEngine
-from coreason_budget.pricing.usage import read_usage
+from coreason_budget.pricing.usage import Usage, read_usage
 from coreason_budget.reservation import Reservation
 from coreason_budget.windows import Calendar
+
+if TYPE_CHECKING:
+    from coreason_budget.outbox import Outbox
 
 _log = logging.getLogger("coreason_budget")
 _log.addHandler(logging.NullHandler())
@@ -49,10 +54,14 @@ class BudgetManager:
         self.config = config if config is not None else BudgetConfig()
         self.pricing = PricingEngine(self.config.model_price_overrides, self.config.prices_file)
         timezone, limits = _limits(self.config, self.pricing)
+        book = LimitBook(limits, Calendar(timezone))
         self.ledger = ledger if ledger is not None else _ledger(self.config, timezone, clock or int)
+        self.outbox: Outbox | None = None
+        if self.config.outbox is not None:
+            self._put_outbox(self.config.outbox, book, clock or int)
         self.guard = BudgetGuard(
             self.ledger,
-            LimitBook(limits, Calendar(timezone)),
+            book,
             ttl_s=self.config.reservation_ttl_s,
             on_lapse=self.config.on_lapse,
             required_scopes=self.config.required_scopes,
@@ -217,17 +226,9 @@ class BudgetManager:
             raise InvalidAmountError("cost: give a cost, a usage, or token counts", field="cost")
         given = None if cost is None else to_nanos(cost, "cost")
         counts = None if usage is None else read_usage(usage)
-
-        def price(reserved_model: str | None) -> int:
-            if given is not None:
-                return given
-            if counts is not None:
-                return self.pricing.cost_of(counts, _known(model or reserved_model)).cost_nanos
-            return self._price(model or reserved_model, input_tokens, output_tokens)
-
         receipt = self.guard.settle(
             reservation_id,
-            price,
+            self._pricer(given, counts, input_tokens, output_tokens, model),
             tokens if counts is None else counts.input_tokens + counts.output_tokens,
             idempotency_key=idempotency_key,
             content=(given, counts and astuple(counts), input_tokens, output_tokens, model),
@@ -286,6 +287,45 @@ class BudgetManager:
         if max_output_tokens is None:
             max_output_tokens = self.pricing.card(model).max_output
         return Amounts(nanos, input_tokens + (max_output_tokens or 0))
+
+    def _pricer(
+        self,
+        given: int | None,
+        counts: Usage | None,
+        input_tokens: int | None,
+        output_tokens: int | None,
+        model: str | None,
+    ) -> Callable[[str | None], int]:
+        """What tells a settle's cost in nanos from the model that was reserved for."""
+
+        def price(reserved_model: str | None) -> int:
+            if given is not None:
+                return given
+            if counts is not None:
+                return self.pricing.cost_of(counts, _known(model or reserved_model)).cost_nanos
+            return self._price(model or reserved_model, input_tokens, output_tokens)
+
+        return price
+
+    def _pricer_of(self, content: Any) -> Callable[[str | None], int]:
+        """The pricer of a settle from its content, as an outbox kept it."""
+        given, counts, *rest = content
+        return self._pricer(given, counts and Usage(*counts), *rest)
+
+    def _put_outbox(self, path: Path, limits: LimitBook, clock: Clock) -> None:
+        from coreason_budget.outbox import open_outbox
+
+        self.ledger = with_outbox = open_outbox(
+            path,
+            self.ledger,
+            limits,
+            namespace=self.config.namespace,
+            timeout_s=self.config.ledger_timeout_s,
+            pricer=self._pricer_of,
+            delivered=lambda op_id, outcome: _log_spend(receipt_of(op_id, outcome)),
+            clock=clock,
+        )
+        self.outbox = with_outbox.outbox
 
     def _price(self, model: str | None, input_tokens: int | None, output_tokens: int | None) -> int:
         if input_tokens is None and output_tokens is None:

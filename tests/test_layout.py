@@ -19,7 +19,7 @@ _RULES = ("ledger.record", "ledger.base", "ledger.rules")
 _FRONT = ("manager", "reservation", "config", "errors", "model", "money")
 
 # Folders whose modules may import each other.
-FOLDERS = ("cli", "ledger.redis", "pricing", "server", "testing")
+FOLDERS = ("cli", "ledger.redis", "outbox", "pricing", "server", "testing")
 # Module or folder -> what of the package it may import. "" is the package's own front, and
 # "ledger" its `open_ledger` alone.
 MAY_IMPORT = {
@@ -43,8 +43,9 @@ MAY_IMPORT = {
     "guard": (*_LAYERS, *_RULES),
     "reservation": (*_LAYERS,),
     "pricing": ("errors", "money"),
+    "outbox": (*_LAYERS, *_RULES, "ledger.sqlite_file"),
     "manager": (
-        *_LAYERS, "limits_file", "config", "ledger", "ledger.base", "guard", "reservation", "pricing",
+        *_LAYERS, "limits_file", "config", "ledger", "ledger.base", "guard", "reservation", "pricing", "outbox",
     ),
     "server": ("", *_FRONT),
     "cli": ("", *_FRONT, "server"),
@@ -64,7 +65,7 @@ ONLY_IN = {
     "click": ("cli",),
     "pytest": ("testing",),
     "dotenv": ("config",),
-    "sqlite3": ("ledger.sqlite", "ledger.sqlite_file"),
+    "sqlite3": ("ledger.sqlite", "ledger.sqlite_file", "outbox.store"),
 }
 HEAVY = ("redis", "flask", "werkzeug", "yaml", "tiktoken", "click", "gunicorn", "pytest", "sqlite3")
 

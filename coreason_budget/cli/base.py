@@ -56,22 +56,29 @@ def together(*options: Command) -> Command:
     return decorate
 
 
-def command(command: Command, **settings: Any) -> Command:
-    """A command with ``--json``, whose errors are one sentence and an exit status."""
+def answering(command: Command) -> Command:
+    """A function that answers, with ``--json``, and whose errors are one sentence and an exit status."""
 
     @click.option("--json", "as_json", is_flag=True, help="Answer as JSON, for programs.")
     @wraps(command)
     def run(as_json: bool, **given: Any) -> None:
         try:
-            answer, text = command(**given)
+            answered = command(**given)
         except BudgetError as error:
             if as_json:
                 click.echo(json.dumps(problem_of(error).body))
             click.echo(f"coreason-budget: {error}", err=True)
             sys.exit(exit_status(error))
-        click.echo(json.dumps(answer) if as_json else text)
+        if answered is not None:
+            answer, text = answered
+            click.echo(json.dumps(answer) if as_json else text)
 
-    return cli.command(context_settings=settings)(run)
+    return run
+
+
+def command(command: Command, group: click.Group = cli, **settings: Any) -> Command:
+    """An answering function as a command."""
+    return group.command(context_settings=settings)(answering(command))
 
 
 # A reservation's id may begin with a dash; no command has short options that it could be taken for.
