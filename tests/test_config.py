@@ -142,6 +142,8 @@ WRONG = (
     ("daily_project_limit_usd", "1e-10"),
     ("daily_global_limit_usd", "4000000001"),
     ("daily_global_limit_usd", "Unlimited"),
+    ("outbox", 7),
+    ("outbox", ""),
     ("limits_file", 7),
     ("limits_file", ""),
     ("required_scopes", "Project"),

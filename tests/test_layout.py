@@ -48,7 +48,7 @@ MAY_IMPORT = {
         *_LAYERS, "limits_file", "config", "ledger", "ledger.base", "guard", "reservation", "pricing", "outbox",
     ),
     "server": ("", *_FRONT),
-    "cli": ("", *_FRONT, "server"),
+    "cli": ("", *_FRONT, "server", "outbox"),
     "__main__": ("cli",),
     "testing": ("", *_LAYERS, "ledger", "ledger.*", "guard", "manager", "config"),
     "": ("config", "errors", "guard", "manager", "pricing", "reservation"),

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
-from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from attrs import asdict
 
-from coreason_budget.cli.base import answering, budget, cli, command, table
+from coreason_budget.cli.base import Command, answering, budget, cli, command, table
 from coreason_budget.errors import BudgetError, ConfigError
 from coreason_budget.money import to_usd
 from coreason_budget.server import answers
+
+if TYPE_CHECKING:
+    from coreason_budget.outbox import Outbox
+    from coreason_budget.outbox.spend import Queued
 
 _HEAD = ("ID", "STATE", "VERB", "COST USD", "SCOPES", "OP ID", "SINCE", "REASON")
 
@@ -28,7 +32,8 @@ def outbox() -> tuple[Any, str] | None:
     return {"entries": entries}, table([_HEAD, *rows], right=(0, 3)) if rows else "nothing waits"
 
 
-outbox_command = partial(command, group=outbox)
+def outbox_command(run: Command) -> Command:
+    return command(run, group=outbox)
 
 
 @outbox_command
@@ -38,7 +43,7 @@ def flush(force: bool) -> tuple[Any, str]:
     box = _outbox()
     counts = box.store.counts()
     length = sum(counts.values()) if force else counts["waiting"]
-    with click.progressbar(length=length, label="delivering", file=click.get_text_stream("stderr")) as bar:
+    with click.progressbar(length=length, label="delivering", file=sys.stderr) as bar:
         done = box.flush(force=force, progress=lambda done: bar.update(done - bar.pos))
     text = f"delivered {done.delivered}; {done.waiting} waiting, {done.doubtful} doubtful, {done.failed} failed"
     return asdict(done), text
@@ -64,14 +69,14 @@ class _NoEntryError(BudgetError):
     """An id that no entry has."""
 
 
-def _outbox() -> Any:
+def _outbox() -> Outbox:
     box = budget().outbox
     if box is None:
         raise ConfigError("outbox: none is set; name its file with COREASON_BUDGET_OUTBOX", field="outbox")
     return box
 
 
-def _shown(entry: Any) -> dict[str, Any]:
+def _shown(entry: Queued) -> dict[str, Any]:
     """An entry as JSON values; what cannot be read of it is None."""
     shown: dict[str, Any] = {
         "id": entry.id,
