@@ -226,12 +226,13 @@ class BudgetManager:
             raise InvalidAmountError("cost: give a cost, a usage, or token counts", field="cost")
         given = None if cost is None else to_nanos(cost, "cost")
         counts = None if usage is None else read_usage(usage)
+        content = (given, counts and astuple(counts), input_tokens, output_tokens, model)
         receipt = self.guard.settle(
             reservation_id,
-            self._pricer(given, counts, input_tokens, output_tokens, model),
+            self._pricer(content, counts),
             tokens if counts is None else counts.input_tokens + counts.output_tokens,
             idempotency_key=idempotency_key,
-            content=(given, counts and astuple(counts), input_tokens, output_tokens, model),
+            content=content,
             entries=entries,
         )
         _log_spend(receipt)
@@ -288,40 +289,27 @@ class BudgetManager:
             max_output_tokens = self.pricing.card(model).max_output
         return Amounts(nanos, input_tokens + (max_output_tokens or 0))
 
-    def _pricer(
-        self,
-        given: int | None,
-        counts: Usage | None,
-        input_tokens: int | None,
-        output_tokens: int | None,
-        model: str | None,
-    ) -> Callable[[str | None], int]:
+    def _pricer(self, content: Any, counts: Usage | None) -> Callable[[str | None], int]:
         """What tells a settle's cost in nanos from the model that was reserved for."""
+        given, _, input_tokens, output_tokens, model = content
 
         def price(reserved_model: str | None) -> int:
             if given is not None:
-                return given
+                return int(given)
             if counts is not None:
                 return self.pricing.cost_of(counts, _known(model or reserved_model)).cost_nanos
             return self._price(model or reserved_model, input_tokens, output_tokens)
 
         return price
 
-    def _pricer_of(self, content: Any) -> Callable[[str | None], int]:
-        """The pricer of a settle from its content, as an outbox kept it."""
-        given, counts, *rest = content
-        return self._pricer(given, counts and Usage(*counts), *rest)
-
     def _put_outbox(self, path: Path, limits: LimitBook, clock: Clock) -> None:
-        from coreason_budget.outbox import open_outbox
+        from coreason_budget.outbox import Store, open_outbox
 
         self.ledger = with_outbox = open_outbox(
-            path,
+            Store(path, self.config.namespace, self.config.ledger_timeout_s),
             self.ledger,
             limits,
-            namespace=self.config.namespace,
-            timeout_s=self.config.ledger_timeout_s,
-            pricer=self._pricer_of,
+            pricer=lambda content: self._pricer(content, content[1] and Usage(*content[1])),
             delivered=lambda op_id, outcome: _log_spend(receipt_of(op_id, outcome)),
             clock=clock,
         )

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from attrs import frozen
 
@@ -95,6 +96,12 @@ class SqliteFile:
             _wait(connection, _SNAPSHOT, deadline_s)
             yield connection
             connection.execute("COMMIT")
+
+    def look(self, statement: str, values: tuple[object, ...], timeout_s: float) -> list[tuple[Any, ...]]:
+        """What one statement reads, without the cost of a transaction. Raises as `write` does."""
+        deadline_s = time.monotonic() + timeout_s
+        with self._errors(), self._connection(deadline_s) as connection:
+            return _wait(connection, statement, deadline_s, values)
 
     @contextmanager
     def _connection(self, deadline_s: float) -> Iterator[sqlite3.Connection]:
@@ -191,13 +198,14 @@ class _Opened:
 _gate = ForkGate()
 
 
-def _wait(connection: sqlite3.Connection, statement: str, deadline_s: float) -> None:
+def _wait(
+    connection: sqlite3.Connection, statement: str, deadline_s: float, values: tuple[object, ...] = ()
+) -> list[tuple[Any, ...]]:
     """Run a statement once other connections let it."""
     nap_s = _SHORTEST_NAP_S
     while True:
         try:
-            connection.execute(statement).fetchall()
-            return
+            return connection.execute(statement, values).fetchall()
         except sqlite3.OperationalError as error:
             if not _is_busy(error) or time.monotonic() >= deadline_s:
                 raise

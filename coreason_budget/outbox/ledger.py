@@ -55,8 +55,7 @@ class OutboxLedger:
 
     def reserve(self, request: Reserve) -> Outcome | Refused:
         """See `Ledger.reserve`. What waits in the outbox is taken as spent."""
-        self._make_way(request.op_id)
-        pending = self._pending(request.plan)
+        pending = self._pending(request.plan) if self._make_way(request.op_id) else {}
         if not pending:
             return self._ledger.reserve(request)
         answer = self._ledger.reserve(evolve(request, plan=_lowered(request.plan, pending)))
@@ -82,9 +81,8 @@ class OutboxLedger:
 
     def read(self, plan: Plan) -> Reading:
         """See `Ledger.read`. What waits in the outbox is shown as spent."""
-        self._make_way("")
         # Before the ledger is read: what arrives in between is counted twice, and not missed.
-        pending = self._pending(plan)
+        pending = self._pending(plan) if self._make_way("") else {}
         reading = self._ledger.read(plan)
         if not pending:
             return reading
@@ -117,11 +115,11 @@ class OutboxLedger:
             sent_us = began_us if isinstance(error, OutcomeUnknownError) else None
             raise self._keep(request, op_id, sent_us, error) from error
 
-    def _make_way(self, op_id: str, reservation_id: str = "") -> None:
-        """Deliver what came before. Nothing goes on while the ledger is out of reach."""
+    def _make_way(self, op_id: str, reservation_id: str = "") -> bool:
+        """Deliver what came before; tell if there was any. Nothing goes on while the ledger is out of reach."""
         store = self.outbox.store
         if store.is_empty():
-            return
+            return False
         try:
             self.outbox.deliver(time.monotonic() + self._slice_s)
         except OutcomeUnknownError as error:
@@ -129,12 +127,10 @@ class OutboxLedger:
             raise LedgerUnavailableError(f"the ledger does not answer: {error}") from error
         if store.holds(op_id, reservation_id):
             raise LedgerUnavailableError("what this call repeats or ends waits in the outbox, and is booked first")
+        return True
 
     def _pending(self, plan: Plan) -> Pending:
-        store = self.outbox.store
-        if store.is_empty():
-            return {}
-        return store.pending({str(e.account.scope) for e in plan(self.outbox.now_us())})
+        return self.outbox.store.pending({str(e.account.scope) for e in plan(self.outbox.now_us())})
 
     def _keep(
         self, request: Charge | End, op_id: str, sent_us: int | None, error: LedgerUnavailableError

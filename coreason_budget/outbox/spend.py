@@ -21,7 +21,7 @@ WAITING, DOUBTFUL, FAILED = "waiting", "doubtful", "failed"
 _SURE_US = KEEP_CALLERS_US - HOUR_US
 _BUILT_IN = ("user", "project", "model")
 
-Pricer = Callable[[object], Callable[[str | None], int]]
+Pricer = Callable[[Any], Callable[[str | None], int]]
 """The content of a settle -> what tells its cost from the reservation's model, in nanos."""
 
 

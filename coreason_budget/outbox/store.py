@@ -79,7 +79,7 @@ class Store:
         self._file = SqliteFile(path, Kind("outbox", "outbox", SCHEMA, _CREATE, _WRITABLE))
         self.path = self._file.path
         self._namespace = namespace
-        self._timeout_s = timeout_s
+        self.timeout_s = timeout_s
         try:
             with self._file.write(_PATIENCE_S):
                 pass
@@ -94,8 +94,8 @@ class Store:
 
     def is_empty(self) -> bool:
         """Whether there is nothing to deliver and nothing to count."""
-        with self._read() as connection:
-            return connection.execute(_ANY, (self._namespace,)).fetchone() is None
+        with _broken():
+            return not self._file.look(_ANY, (self._namespace,), self.timeout_s)
 
     def entries(self) -> list[Queued]:
         """Everything that is kept, in order."""
@@ -175,7 +175,7 @@ class Store:
 
     @contextmanager
     def _read(self) -> Iterator[sqlite3.Connection]:
-        with _broken(), self._file.read(self._timeout_s) as connection:
+        with _broken(), self._file.read(self.timeout_s) as connection:
             yield connection
 
     @contextmanager
