@@ -251,6 +251,9 @@ class BudgetConfig:
     journal_length: int = _setting(
         100_000, "Entries that the journal of bookings keeps; 0 keeps none.", validator=_between(0, 10**8)
     )
+    outbox: Path | None = _setting(
+        None, "SQLite file that keeps spend while the ledger is out of reach, and books it later, once. Left out: none."
+    )
     host: str = _setting("127.0.0.1", "Address the service listens on.")
     port: int = _setting(8000, "Port the service listens on.", validator=_between(1, 65535))
     workers: int = _setting(2, "Worker processes of the service.", validator=_between(1, 512))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
+from typing import Any
 
-from attrs import astuple
+from attrs import astuple, fields_dict
 
 from coreason_budget.errors import InvalidAmountError
+from coreason_budget.ledger.base import GIVEN, Priced
 from coreason_budget.model import Amounts, Balance, check_count
 from coreason_budget.money import MAX_OPERATION_NANOS
 from coreason_budget.pricing import PricingEngine, Usage
@@ -57,6 +59,35 @@ def price(pricing: PricingEngine, model: str | None, input_tokens: int | None, o
     return pricing.calculate_nanos(known(model), input_tokens or 0, output_tokens or 0)
 
 
+def price_name(pricing: PricingEngine, cost_nanos: int | None, model: str | None) -> str:
+    """Name the price of a call whose cost was given, or is that of a model's tokens."""
+    return GIVEN if cost_nanos is not None else pricing.price_name(known(model))
+
+
+def pricer(
+    pricing: PricingEngine, content: Any, usage: Usage | None = None, *, prefer_reported: bool
+) -> Callable[[str | None], Priced]:
+    """Give what tells a settle's cost from the model that was reserved for.
+
+    ``content`` is what its caller gave: cost in nanos, the usage as `told`, input and output tokens,
+    and the model. Kept as JSON it says the same.
+    """
+    given, values, input_tokens, output_tokens, model = content
+    if usage is None and values is not None:
+        usage = _heard(values)
+
+    def priced(reserved_model: str | None) -> Priced:
+        if given is not None:
+            return Priced(given)
+        called = known(model or reserved_model)
+        if usage is not None:
+            cost = pricing.cost_of(usage, called, prefer_reported=prefer_reported)
+            return Priced(cost.cost_nanos, cost.price_name)
+        return Priced(price(pricing, called, input_tokens, output_tokens), pricing.price_name(called))
+
+    return priced
+
+
 def known(model: str | None) -> str:
     """Give the model back that must be named for tokens to have a price."""
     if model is None:
@@ -79,3 +110,11 @@ def count_tokens(
 def told(usage: Usage) -> tuple[object, ...]:
     """Give a usage as JSON values: the content of the call that told it."""
     return tuple(str(value) if isinstance(value, Decimal) else value for value in astuple(usage))
+
+
+def _heard(values: Iterable[Any]) -> Usage:
+    """Give the usage that was `told`."""
+    counts = dict(zip(fields_dict(Usage), values, strict=True))
+    if isinstance(counts["per_second"], str):
+        counts["per_second"] = Decimal(counts["per_second"])
+    return Usage(**counts)

@@ -127,7 +127,18 @@ class ConfigError(_FieldError, ValueError):
 
 
 class LedgerUnavailableError(BudgetError):
-    """The ledger did not answer in time or refused to. The call must not go ahead."""
+    """The ledger did not answer in time or refused to. The call must not go ahead.
+
+    Attributes:
+        queued: The spend is kept in the outbox and will be booked from there, once.
+        op_id: The key under which it is; a call that is repeated needs it as its
+            ``idempotency_key``, or it counts twice. None where nothing was sent or queued.
+    """
+
+    def __init__(self, message: str, *, queued: bool = False, op_id: str | None = None) -> None:
+        super().__init__(message)
+        self.queued = queued
+        self.op_id = op_id
 
 
 class OutcomeUnknownError(LedgerUnavailableError):
@@ -136,9 +147,10 @@ class OutcomeUnknownError(LedgerUnavailableError):
     Repeat the same call with ``idempotency_key=error.op_id`` to find out; it counts once.
     """
 
-    def __init__(self, message: str, *, op_id: str) -> None:
-        super().__init__(message)
-        self.op_id = op_id
+    op_id: str
+
+    def __init__(self, message: str, *, op_id: str, queued: bool = False) -> None:
+        super().__init__(message, queued=queued, op_id=op_id)
 
 
 class LedgerCorruptError(BudgetError):

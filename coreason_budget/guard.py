@@ -109,7 +109,7 @@ class BudgetGuard:
         op_id, keep_us = _op_id(idempotency_key)
         digest = _digest("charge", content if content is not None else _content(subject, amounts))
         plan = self.limits.plan(subject, amounts)
-        return _receipt(op_id, self.ledger.charge(Charge(op_id, digest, plan, amounts, keep_us, price)))
+        return receipt_of(op_id, self.ledger.charge(Charge(op_id, digest, plan, amounts, keep_us, price)))
 
     def reserve(
         self,
@@ -221,8 +221,8 @@ class BudgetGuard:
         if key is not None and check_id(key, "idempotency_key") == op_id_of(reservation_id):
             key = None
         digest = _digest(verb, (reservation_id, content))
-        outcome = self.ledger.end(End(verb, reservation_id, key, digest, cost, tokens, entries))
-        return _receipt(key or outcome.record.op_id, outcome)
+        outcome = self.ledger.end(End(verb, reservation_id, key, digest, cost, tokens, entries, content))
+        return receipt_of(key or outcome.record.op_id, outcome)
 
     def _check_required(self, subject: Subject) -> None:
         for kind in self._required:
@@ -315,7 +315,8 @@ def _digest(verb: str, content: object) -> str:
     return hashlib.blake2b(_encode((verb, content)).encode(), digest_size=16).hexdigest()
 
 
-def _receipt(op_id: str, outcome: Outcome) -> Receipt:
+def receipt_of(op_id: str, outcome: Outcome) -> Receipt:
+    """What a mutation did, as its caller gets it."""
     record = outcome.record
     return Receipt(
         record.entries,

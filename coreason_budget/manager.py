@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from coreason_budget import costs
 from coreason_budget.config import BudgetConfig, hide_password
 from coreason_budget.errors import BudgetExceededError, ConfigError, InvalidAmountError
-from coreason_budget.guard import BudgetGuard
+from coreason_budget.guard import BudgetGuard, receipt_of
 from coreason_budget.ledger import Ledger, open_ledger
-from coreason_budget.ledger.base import GIVEN, Clock, Priced
+from coreason_budget.ledger.base import Clock
 from coreason_budget.limits import Limit, LimitBook
 from coreason_budget.model import Amounts, Balance, Entry, Receipt, Subject, Verdict, check_id
 from coreason_budget.money import Usd, to_nanos, usd_text
@@ -18,6 +21,9 @@ from coreason_budget.pricing import PricingEngine
 from coreason_budget.pricing.usage import read_usage
 from coreason_budget.reservation import Reservation
 from coreason_budget.windows import Calendar
+
+if TYPE_CHECKING:
+    from coreason_budget.outbox import Outbox
 
 _log = logging.getLogger("coreason_budget")
 _log.addHandler(logging.NullHandler())
@@ -48,10 +54,14 @@ class BudgetManager:
         self.config = config if config is not None else BudgetConfig()
         self.pricing = PricingEngine(self.config.model_price_overrides, self.config.prices_file)
         timezone, limits = _limits(self.config, self.pricing)
+        book = LimitBook(limits, Calendar(timezone))
         self.ledger = ledger if ledger is not None else _ledger(self.config, timezone, clock or int)
+        self.outbox: Outbox | None = None
+        if self.config.outbox is not None:
+            self._put_outbox(self.config.outbox, book, clock or int)
         self.guard = BudgetGuard(
             self.ledger,
-            LimitBook(limits, Calendar(timezone)),
+            book,
             ttl_s=self.config.reservation_ttl_s,
             on_lapse=self.config.on_lapse,
             required_scopes=self.config.required_scopes,
@@ -161,7 +171,7 @@ class BudgetManager:
             Amounts(nanos, tokens or 0),
             idempotency_key=idempotency_key,
             content=(user_id, project_id, model, subject.tags, given, input_tokens, output_tokens),
-            price=self._price_name(given, model),
+            price=costs.price_name(self.pricing, given, model),
         )
         _log_spend(receipt)
         return receipt
@@ -215,7 +225,7 @@ class BudgetManager:
             ttl_s=ttl_s,
             idempotency_key=idempotency_key,
             content=(user_id, project_id, model, subject.tags, given, input_tokens, max_output_tokens),
-            price=self._price_name(given, model),
+            price=costs.price_name(self.pricing, given, model),
         )
         return Reservation(self, hold, surely_unbilled)
 
@@ -256,23 +266,13 @@ class BudgetManager:
             raise InvalidAmountError("cost: give a cost, a usage, or token counts", field="cost")
         given = None if cost is None else to_nanos(cost, "cost")
         counts = None if usage is None else read_usage(usage)
-
-        def price(reserved_model: str | None) -> Priced:
-            if given is not None:
-                return Priced(given)
-            called = costs.known(model or reserved_model)
-            if counts is not None:
-                cost = self.pricing.cost_of(counts, called, prefer_reported=self.config.prefer_reported_cost)
-                return Priced(cost.cost_nanos, cost.price_name)
-            nanos = costs.price(self.pricing, called, input_tokens, output_tokens)
-            return Priced(nanos, self.pricing.price_name(called))
-
+        content = (given, counts and costs.told(counts), input_tokens, output_tokens, model)
         receipt = self.guard.settle(
             reservation_id,
-            price,
+            costs.pricer(self.pricing, content, counts, prefer_reported=self.config.prefer_reported_cost),
             tokens if counts is None else counts.input_tokens + counts.output_tokens,
             idempotency_key=idempotency_key,
-            content=(given, counts and costs.told(counts), input_tokens, output_tokens, model),
+            content=content,
             entries=entries,
         )
         _log_spend(receipt)
@@ -314,8 +314,18 @@ class BudgetManager:
             return subject
         return Subject(subject.user, subject.project, self.pricing.canonical(subject.model), subject.tags)
 
-    def _price_name(self, given: int | None, model: str | None) -> str:
-        return GIVEN if given is not None else self.pricing.price_name(costs.known(model))
+    def _put_outbox(self, path: Path, limits: LimitBook, clock: Clock) -> None:
+        from coreason_budget.outbox import Store, open_outbox
+
+        self.ledger = with_outbox = open_outbox(
+            Store(path, self.config.namespace, self.config.ledger_timeout_s),
+            self.ledger,
+            limits,
+            pricer=partial(costs.pricer, self.pricing, prefer_reported=self.config.prefer_reported_cost),
+            delivered=lambda op_id, outcome: _log_spend(receipt_of(op_id, outcome)),
+            clock=clock,
+        )
+        self.outbox = with_outbox.outbox
 
 
 def _exception_types(

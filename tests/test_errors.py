@@ -51,8 +51,10 @@ SAMPLES = (
         {"reservation_id": "r", "reason": "not settled"},
     ),
     (ConfigError("text", field="port"), {"field": "port"}),
-    (LedgerUnavailableError("text"), {}),
-    (OutcomeUnknownError("text", op_id="op"), {"op_id": "op"}),
+    (LedgerUnavailableError("text"), {"queued": False, "op_id": None}),
+    (LedgerUnavailableError("text", queued=True, op_id="op"), {"queued": True, "op_id": "op"}),
+    (OutcomeUnknownError("text", op_id="op"), {"op_id": "op", "queued": False}),
+    (OutcomeUnknownError("text", op_id="op", queued=True), {"op_id": "op", "queued": True}),
     (LedgerCorruptError("text"), {}),
 )
 _each = pytest.mark.parametrize(("error", "data"), SAMPLES, ids=[type(e).__name__ for e, _ in SAMPLES])

@@ -19,7 +19,7 @@ _RULES = ("ledger.record", "ledger.journal", "ledger.base", "ledger.rules")
 _FRONT = ("manager", "reservation", "config", "errors", "model", "money")
 
 # Folders whose modules may import each other.
-FOLDERS = ("cli", "ledger.redis", "pricing", "server", "testing")
+FOLDERS = ("cli", "ledger.redis", "outbox", "pricing", "server", "testing")
 # Module or folder -> what of the package it may import. "" is the package's own front, and
 # "ledger" its `open_ledger` alone.
 MAY_IMPORT = {
@@ -37,7 +37,8 @@ MAY_IMPORT = {
     "ledger.serial": (*_LAYERS, *_RULES),
     "ledger.memory": (*_LAYERS, *_RULES, "ledger.serial"),
     "ledger.forking": ("errors",),
-    "ledger.sqlite": (*_LAYERS, *_RULES, "ledger.serial", "ledger.forking"),
+    "ledger.sqlite_file": ("errors", "ledger.forking"),
+    "ledger.sqlite": (*_LAYERS, *_RULES, "ledger.serial", "ledger.sqlite_file"),
     "ledger.redis": (*_LAYERS, *_RULES),
     "ledger": ("errors", "ledger.base", "ledger.journal", "ledger.memory", "ledger.sqlite", "ledger.redis"),
     "guard": (*_LAYERS, *_RULES),
@@ -45,12 +46,14 @@ MAY_IMPORT = {
     "export": (*_LAYERS, "ledger.journal"),
     "reservation": (*_LAYERS,),
     "pricing": ("errors", "money"),
-    "costs": ("errors", "money", "model", "pricing"),
+    "costs": ("errors", "money", "model", "pricing", "ledger.base"),
+    "outbox": (*_LAYERS, *_RULES, "ledger.sqlite_file"),
     "manager": (
         *_LAYERS, "limits_file", "config", "ledger", "ledger.base", "guard", "reservation", "pricing", "costs",
+        "outbox",
     ),
     "server": ("", *_FRONT),
-    "cli": ("", *_FRONT, "server", "pricing", "audit", "export", "ledger.journal", "ledger.record"),
+    "cli": ("", *_FRONT, "server", "pricing", "audit", "export", "outbox", "ledger.journal", "ledger.record"),
     "__main__": ("cli",),
     "testing": ("", *_LAYERS, "ledger", "ledger.*", "guard", "audit", "manager", "config"),
     "": ("config", "errors", "guard", "manager", "pricing", "reservation"),
@@ -69,7 +72,7 @@ ONLY_IN = {
     "click": ("cli", "pricing.refresh.__main__"),
     "pytest": ("testing",),
     "dotenv": ("config",),
-    "sqlite3": ("ledger.sqlite",),
+    "sqlite3": ("ledger.sqlite", "ledger.sqlite_file", "outbox.store"),
 }
 HEAVY = ("redis", "flask", "werkzeug", "yaml", "tiktoken", "click", "gunicorn", "pytest", "sqlite3")
 

@@ -65,21 +65,29 @@ def together(*options: Command) -> Command:
 as_json = click.option("--json", "as_json", is_flag=True, help="Answer as JSON, for programs.")
 
 
-def command(command: Command, group: click.Group = cli, **settings: Any) -> Command:
-    """A command with ``--json``, whose errors are one sentence and an exit status."""
+def answering(command: Command) -> Command:
+    """A function that answers, with ``--json``, and whose errors are one sentence and an exit status."""
 
     @as_json
     @wraps(command)
     def run(as_json: bool, **given: Any) -> None:
         say(as_json, lambda: command(**given))
 
-    return group.command(context_settings=settings)(run)
+    return run
 
 
-def say(as_json: bool, act: Callable[[], tuple[Any, ...]]) -> None:
-    """Print what a command answers: JSON values, text, and its exit status where that is not 0."""
+def command(command: Command, group: click.Group = cli, **settings: Any) -> Command:
+    """An answering function as a command."""
+    return group.command(context_settings=settings)(answering(command))
+
+
+def say(as_json: bool, act: Callable[[], tuple[Any, ...] | None]) -> None:
+    """Print what a command answers: JSON values, text, and its exit status where that is not 0; None is no answer."""
     with failing(as_json):
-        answer, text, *status = act()
+        answered = act()
+    if answered is None:
+        return
+    answer, text, *status = answered
     click.echo(json.dumps(answer) if as_json else text)
     if any(status):
         sys.exit(*status)

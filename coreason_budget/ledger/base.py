@@ -70,7 +70,8 @@ class End:
     ``op_id`` is None to take the reservation's own key. ``cost`` tells what a settle books, in nanos,
     from the model that the reservation names (a `Priced` also by what price); it is pure, and what it
     raises changes nothing. ``tokens`` are None where the caller named none: then what was reserved is booked.
-    ``entries`` are the reservation's, where the caller still has them: it saves a round trip.
+    ``entries`` are the reservation's, where the caller still has them: it saves a round trip. ``content`` is what
+    ``digest`` stands for, as JSON values, for whoever has to keep the request.
     """
 
     verb: str
@@ -80,6 +81,7 @@ class End:
     cost: Callable[[str | None], int | Priced]
     tokens: int | None = None
     entries: tuple[Entry, ...] = ()
+    content: object = None
 
 
 @frozen

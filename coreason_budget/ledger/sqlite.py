@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 import os
-import random
 import sqlite3
-import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import contextmanager
 
-from attrs import frozen
-
-from coreason_budget.errors import ConfigError, LedgerCorruptError, LedgerUnavailableError, OutcomeUnknownError
+from coreason_budget.errors import ConfigError
 from coreason_budget.ledger.base import Clock
-from coreason_budget.ledger.forking import ForkGate
 from coreason_budget.ledger.journal import JOURNAL_LENGTH, PAGE, JournalEntry, Movement, decode_entry, encode_entry
 from coreason_budget.ledger.record import LAPSED, Record, decode, encode
 from coreason_budget.ledger.rules import check_sound
 from coreason_budget.ledger.serial import SerialLedger
+from coreason_budget.ledger.sqlite_file import Kind, SqliteFile
 from coreason_budget.model import Account, Standings
 
 SCHEMA = 2
-# Older libraries can corrupt a WAL under concurrent checkpoints: https://sqlite.org/wal.html#walresetbug
-_WAL_IS_SAFE = sqlite3.sqlite_version_info >= (3, 51, 3)
 _PURGED_AT_ONCE = 100
 _CUT_EVERY = 100
-_SHORTEST_NAP_S = 0.002
-_LONGEST_NAP_S = 0.02
 
 _CREATE = """
 CREATE TABLE namespace (name TEXT PRIMARY KEY, timezone TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -52,7 +43,6 @@ _JOIN = "INSERT INTO namespace VALUES (?, ?)"
 # BEGIN IMMEDIATE is content with a file that can only be read; this is not, and changes nothing.
 _WRITABLE = "DELETE FROM namespace WHERE FALSE"
 _TIMEZONE = "SELECT timezone FROM namespace WHERE name = ?"
-_SNAPSHOT = "SELECT count(*) FROM namespace"
 _STANDING = "SELECT used, reserved FROM account WHERE namespace = ? AND key = ?"
 _MOVE = """
 INSERT INTO account VALUES (?, ?, ?, ?, ?)
@@ -114,15 +104,13 @@ class SqliteLedger(SerialLedger):
         clock: Clock = int,
         journal_length: int = JOURNAL_LENGTH,
     ) -> None:
-        self.path = Path(path).absolute()
-        if not self.path.parent.is_dir():
-            raise ConfigError(f"ledger_url: the folder {self.path.parent} does not exist", field="ledger_url")
+        self._file = SqliteFile(path, Kind("ledger", "ledger_url", SCHEMA, _CREATE, _WRITABLE), self._join)
+        self.path = self._file.path
         self._namespace = namespace
         self._timezone = timezone
         self._timeout_s = timeout_s
         self._clock = clock
         self._journal_length = journal_length
-        self._local = threading.local()
 
     def ping(self) -> None:
         """See `Ledger.ping`."""
@@ -157,77 +145,23 @@ class SqliteLedger(SerialLedger):
 
     def close(self) -> None:
         """See `Ledger.close`. Closes the calling thread's connection."""
-        opened: _Opened | None = getattr(self._local, "opened", None)
-        self._local.opened = None
-        if opened is not None and opened.pid == os.getpid():
-            opened.connection.close()
+        self._file.close()
 
     @contextmanager
     def _write(self, op_id: str) -> Iterator[_SqliteTransaction]:
-        deadline_s = time.monotonic() + self._timeout_s
-        with _errors(self.path), self._connection(deadline_s) as connection:
-            _wait(connection, "BEGIN IMMEDIATE", deadline_s)
+        with self._file.write(self._timeout_s, op_id) as connection:
             yield self._transaction(connection)
-            _commit(connection, op_id, deadline_s)
 
     @contextmanager
     def _read(self) -> Iterator[_SqliteTransaction]:
-        deadline_s = time.monotonic() + self._timeout_s
-        with _errors(self.path), self._connection(deadline_s) as connection:
-            connection.execute("BEGIN")
-            _wait(connection, _SNAPSHOT, deadline_s)
+        with self._file.read(self._timeout_s) as connection:
             yield self._transaction(connection)
-            connection.execute("COMMIT")
 
     def _transaction(self, connection: sqlite3.Connection) -> _SqliteTransaction:
         now_us = self._clock(time.time_ns() // 1000)
         return _SqliteTransaction(connection, self._namespace, now_us, self._journal_length)
 
-    @contextmanager
-    def _connection(self, deadline_s: float) -> Iterator[sqlite3.Connection]:
-        """This thread's connection, with no transaction left open afterwards."""
-        with _gate.operation(deadline_s):
-            opened: _Opened | None = getattr(self._local, "opened", None)
-            if opened is None or opened.pid != os.getpid():
-                self._local.opened = None
-                opened = self._local.opened = self._open(deadline_s)
-            _check_same_file(self.path, opened)
-            try:
-                yield opened.connection
-            except BaseException:
-                _roll_back(opened.connection)
-                raise
-
-    def _open(self, deadline_s: float) -> _Opened:
-        # Whoever drops the last reference closes it, and that need not be the thread that uses it.
-        connection = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
-        try:
-            _wait(connection, f"PRAGMA journal_mode={'WAL' if _WAL_IS_SAFE else 'TRUNCATE'}", deadline_s)
-            connection.execute("PRAGMA synchronous=FULL")
-            _wait(connection, "BEGIN IMMEDIATE", deadline_s)
-            self._join(connection)
-            connection.execute(_WRITABLE)
-            _wait(connection, "COMMIT", deadline_s)
-        except BaseException:
-            connection.close()
-            raise
-        status = self.path.stat()
-        opened = _Opened(connection, os.getpid(), status.st_dev, status.st_ino)
-        _gate.keep(opened)
-        return opened
-
     def _join(self, connection: sqlite3.Connection) -> None:
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0 and connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0:
-            for statement in _CREATE.split(";"):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version={SCHEMA}")
-        elif version != SCHEMA:
-            raise ConfigError(
-                f"ledger_url: {self.path} is not a ledger of this version (schema {version}, not {SCHEMA}); "
-                "use another file or a newer coreason-budget",
-                field="ledger_url",
-            )
         row = connection.execute(_TIMEZONE, (self._namespace,)).fetchone()
         if row is None:
             connection.execute(_JOIN, (self._namespace, self._timezone))
@@ -239,25 +173,6 @@ class SqliteLedger(SerialLedger):
                 "set that zone, or use another namespace or file",
                 field="timezone",
             )
-
-
-@frozen(eq=False)
-class _Opened:
-    connection: sqlite3.Connection
-    pid: int
-    device: int
-    inode: int
-
-    def __del__(self) -> None:
-        # A thread that ended: nobody else closes its connection.
-        if self.pid == os.getpid():
-            with suppress(sqlite3.Error):
-                self.connection.close()
-
-
-# A connection carried through a fork must be neither used nor closed by the child, and a child of a
-# process that was inside SQLite could wait for SQLite's mutexes for ever.
-_gate = ForkGate()
 
 
 class _SqliteTransaction:
@@ -315,68 +230,3 @@ class _SqliteTransaction:
     def standing(self, key: str) -> tuple[int, int]:
         row = self._execute(_STANDING, (self._namespace, key)).fetchone()
         return (0, 0) if row is None else check_sound(key, row[0], row[1])
-
-
-def _wait(connection: sqlite3.Connection, statement: str, deadline_s: float) -> None:
-    """Run a statement once other connections let it."""
-    nap_s = _SHORTEST_NAP_S
-    while True:
-        try:
-            connection.execute(statement).fetchall()
-            return
-        except sqlite3.OperationalError as error:
-            if not _is_busy(error) or time.monotonic() >= deadline_s:
-                raise
-        # SQLite's own waiting backs off to 100 ms and starves; short random naps share the file.
-        # They grow: two hundred who ask a thousand times a second leave nobody time to work.
-        time.sleep(random.uniform(0.0002, nap_s))
-        nap_s = min(nap_s * 1.2, _LONGEST_NAP_S)
-
-
-def _commit(connection: sqlite3.Connection, op_id: str, deadline_s: float) -> None:
-    try:
-        _wait(connection, "COMMIT", deadline_s)
-    except sqlite3.Error as error:
-        if not op_id or _is_busy(error):
-            raise
-        raise OutcomeUnknownError(
-            f"the file's disk failed while the call was written: {error}; it may or may not be booked. "
-            "Repeat it with this error's op_id as its idempotency key",
-            op_id=op_id,
-        ) from error
-
-
-def _is_busy(error: sqlite3.Error) -> bool:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-
-
-def _check_same_file(path: Path, opened: _Opened) -> None:
-    try:
-        status = path.stat()
-    except OSError:
-        status = None
-    if status is None or (status.st_dev, status.st_ino) != (opened.device, opened.inode):
-        raise LedgerUnavailableError(
-            f"the ledger file {path} was deleted or replaced while in use; what was spent may be gone. "
-            "Put it back, or restart to begin with what is there"
-        )
-
-
-def _roll_back(connection: sqlite3.Connection) -> None:
-    with suppress(sqlite3.Error):
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-
-
-@contextmanager
-def _errors(path: Path) -> Iterator[None]:
-    """The driver's errors as ours."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-            raise LedgerCorruptError(f"{path} is not a sound SQLite file: {error}") from error
-        if isinstance(error, sqlite3.IntegrityError | sqlite3.DataError | OverflowError):
-            raise LedgerCorruptError(f"{path} holds values of another kind: {error}") from error
-        raise LedgerUnavailableError(f"the SQLite ledger {path} cannot be used now: {error}") from error

@@ -95,6 +95,8 @@ def problem_of(error: BudgetError) -> Problem:
         if error.reason == "unknown":
             status, title, name = 404, "Unknown reservation", "unknown-reservation"
     elif status == 503:
+        if getattr(error, "queued", False):
+            data["queued"] = True
         data["retry_after_s"], headers = _RETRY_S, _retry(_RETRY_S)
     return Problem(status, title, str(error), name, data, headers)
 

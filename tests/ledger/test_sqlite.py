@@ -154,7 +154,7 @@ def test_a_disk_that_takes_no_more_is_unavailable_and_changes_nothing(path: Path
     guard = _guard(path)
     guard.charge(ALICE, Amounts(1))
     before = books(guard, ALICE)
-    connection = guard.ledger._local.opened.connection  # type: ignore[attr-defined]
+    connection = guard.ledger._file._local.opened.connection  # type: ignore[attr-defined]
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     connection.execute(f"PRAGMA max_page_count={pages}")
     with pytest.raises(LedgerUnavailableError):
@@ -253,7 +253,7 @@ def test_what_is_acknowledged_is_on_the_disk(path: Path) -> None:
     """Rollback journal (or a WAL where it is safe), synced in full."""
     ledger = SqliteLedger(path)
     ledger.ping()
-    execute = ledger._local.opened.connection.execute
+    execute = ledger._file._local.opened.connection.execute
     wal = sqlite3.sqlite_version_info >= (3, 51, 3)
     assert execute("PRAGMA journal_mode").fetchone() == ("wal" if wal else "truncate",)
     assert execute("PRAGMA synchronous").fetchone() == (2,)

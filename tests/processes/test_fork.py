@@ -38,18 +38,18 @@ def test_a_child_does_not_close_its_parents_connections(tmp_path: Path) -> None:
     ledger = SqliteLedger(tmp_path / "budget.db", timeout_s=30)
     guard = guard_on(ledger, *_LIMITS)
     guard.charge(ALICE, Amounts(1))
-    inherited = ledger._local.opened.connection
+    inherited = ledger._file._local.opened.connection
 
     def use_and_close() -> None:
         guard.charge(ALICE, Amounts(1))
-        _is(ledger._local.opened.connection is not inherited)
+        _is(ledger._file._local.opened.connection is not inherited)
         ledger.close()
         inherited.execute("SELECT 1")
 
     with in_fork(use_and_close):
         pass
     guard.charge(ALICE, Amounts(1))
-    assert ledger._local.opened.connection is inherited
+    assert ledger._file._local.opened.connection is inherited
     assert standing(guard, ALICE, "user") == (3, 0)
 
 

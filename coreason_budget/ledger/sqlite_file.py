@@ -1,0 +1,238 @@
+"""One SQLite file of ours: a connection for each thread of each process, and the driver's errors as ours."""
+
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from attrs import frozen
+
+from coreason_budget.errors import ConfigError, LedgerCorruptError, LedgerUnavailableError, OutcomeUnknownError
+from coreason_budget.ledger.forking import ForkGate
+
+# Older libraries can corrupt a WAL under concurrent checkpoints: https://sqlite.org/wal.html#walresetbug
+_WAL_IS_SAFE = sqlite3.sqlite_version_info >= (3, 51, 3)
+_SHORTEST_NAP_S = 0.002
+_LONGEST_NAP_S = 0.02
+_SNAPSHOT = "SELECT count(*) FROM sqlite_schema"
+
+
+@frozen
+class Kind:
+    """What a file is.
+
+    Attributes:
+        name: What its errors call it: ``ledger``.
+        setting: The setting that names it.
+        schema: Its version, kept in ``user_version``.
+        create: The statements that make it.
+        touch: A statement that needs a file that can be written, and changes nothing.
+    """
+
+    name: str
+    setting: str
+    schema: int
+    create: str
+    touch: str
+
+
+class SqliteFile:
+    """A file that threads and processes of one host share. What was committed survives a power cut.
+
+    Args:
+        path: The file; made if it is not there (its folder must be).
+        kind: What it is.
+        join: Runs in the first transaction of every connection.
+
+    Raises:
+        ConfigError: The folder does not exist.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], kind: Kind, join: Callable[[sqlite3.Connection], None] | None = None
+    ) -> None:
+        self.path = Path(path).absolute()
+        self._kind = kind
+        self._join = join
+        self._local = threading.local()
+        if not self.path.parent.is_dir():
+            raise ConfigError(f"{kind.setting}: the folder {self.path.parent} does not exist", field=kind.setting)
+
+    def close(self) -> None:
+        """Close the calling thread's connection. The file may be used again afterwards."""
+        opened: _Opened | None = getattr(self._local, "opened", None)
+        self._local.opened = None
+        if opened is not None and opened.pid == os.getpid():
+            opened.connection.close()
+
+    @contextmanager
+    def write(self, timeout_s: float, op_id: str = "") -> Iterator[sqlite3.Connection]:
+        """A transaction that may write; leaving it normally commits.
+
+        Raises:
+            LedgerUnavailableError: The file could not be used within ``timeout_s``.
+            OutcomeUnknownError: The disk failed in the commit of ``op_id``.
+            LedgerCorruptError: It holds what this library did not write.
+        """
+        deadline_s = time.monotonic() + timeout_s
+        with self._errors(), self._connection(deadline_s) as connection:
+            _wait(connection, "BEGIN IMMEDIATE", deadline_s)
+            yield connection
+            _commit(connection, op_id, deadline_s)
+
+    @contextmanager
+    def read(self, timeout_s: float) -> Iterator[sqlite3.Connection]:
+        """A transaction that only reads: one state of the file. Raises as `write` does."""
+        deadline_s = time.monotonic() + timeout_s
+        with self._errors(), self._connection(deadline_s) as connection:
+            connection.execute("BEGIN")
+            _wait(connection, _SNAPSHOT, deadline_s)
+            yield connection
+            connection.execute("COMMIT")
+
+    def look(self, statement: str, values: tuple[object, ...], timeout_s: float) -> list[tuple[Any, ...]]:
+        """What one statement reads, without the cost of a transaction. Raises as `write` does."""
+        deadline_s = time.monotonic() + timeout_s
+        with self._errors(), self._connection(deadline_s) as connection:
+            return _wait(connection, statement, deadline_s, values)
+
+    @contextmanager
+    def _connection(self, deadline_s: float) -> Iterator[sqlite3.Connection]:
+        """This thread's connection, with no transaction left open afterwards."""
+        with _gate.operation(deadline_s):
+            opened: _Opened | None = getattr(self._local, "opened", None)
+            if opened is None or opened.pid != os.getpid():
+                self._local.opened = None
+                opened = self._local.opened = self._open(deadline_s)
+            self._check_same_file(opened)
+            try:
+                yield opened.connection
+            except BaseException:
+                _roll_back(opened.connection)
+                raise
+
+    def _open(self, deadline_s: float) -> _Opened:
+        # Whoever drops the last reference closes it, and that need not be the thread that uses it.
+        connection = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
+        try:
+            _wait(connection, f"PRAGMA journal_mode={'WAL' if _WAL_IS_SAFE else 'TRUNCATE'}", deadline_s)
+            connection.execute("PRAGMA synchronous=FULL")
+            _wait(connection, "BEGIN IMMEDIATE", deadline_s)
+            self._make(connection)
+            if self._join is not None:
+                self._join(connection)
+            connection.execute(self._kind.touch)
+            _wait(connection, "COMMIT", deadline_s)
+        except BaseException:
+            connection.close()
+            raise
+        status = self.path.stat()
+        opened = _Opened(connection, os.getpid(), status.st_dev, status.st_ino)
+        _gate.keep(opened)
+        return opened
+
+    def _make(self, connection: sqlite3.Connection) -> None:
+        kind = self._kind
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version == 0 and connection.execute(_SNAPSHOT).fetchone()[0] == 0:
+            for statement in kind.create.split(";"):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA user_version={kind.schema}")
+        elif version != kind.schema:
+            raise ConfigError(
+                f"{kind.setting}: {self.path} is not a {kind.name} of this version (schema {version}, not "
+                f"{kind.schema}); use another file or a newer coreason-budget",
+                field=kind.setting,
+            )
+
+    def _check_same_file(self, opened: _Opened) -> None:
+        try:
+            status = self.path.stat()
+        except OSError:
+            status = None
+        if status is None or (status.st_dev, status.st_ino) != (opened.device, opened.inode):
+            raise LedgerUnavailableError(
+                f"the {self._kind.name} file {self.path} was deleted or replaced while in use; what was spent may "
+                "be gone. Put it back, or restart to begin with what is there"
+            )
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """The driver's errors as ours."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+                raise LedgerCorruptError(f"{self.path} is not a sound SQLite file: {error}") from error
+            if isinstance(error, sqlite3.IntegrityError | sqlite3.DataError | OverflowError):
+                raise LedgerCorruptError(f"{self.path} holds values of another kind: {error}") from error
+            raise LedgerUnavailableError(
+                f"the SQLite {self._kind.name} {self.path} cannot be used now: {error}"
+            ) from error
+
+
+@frozen(eq=False)
+class _Opened:
+    connection: sqlite3.Connection
+    pid: int
+    device: int
+    inode: int
+
+    def __del__(self) -> None:
+        # A thread that ended: nobody else closes its connection.
+        if self.pid == os.getpid():
+            with suppress(sqlite3.Error):
+                self.connection.close()
+
+
+# A connection carried through a fork must be neither used nor closed by the child, and a child of a
+# process that was inside SQLite could wait for SQLite's mutexes for ever.
+_gate = ForkGate()
+
+
+def _wait(
+    connection: sqlite3.Connection, statement: str, deadline_s: float, values: tuple[object, ...] = ()
+) -> list[tuple[Any, ...]]:
+    """Run a statement once other connections let it."""
+    nap_s = _SHORTEST_NAP_S
+    while True:
+        try:
+            return connection.execute(statement, values).fetchall()
+        except sqlite3.OperationalError as error:
+            if not _is_busy(error) or time.monotonic() >= deadline_s:
+                raise
+        # SQLite's own waiting backs off to 100 ms and starves; short random naps share the file.
+        # They grow: two hundred who ask a thousand times a second leave nobody time to work.
+        time.sleep(random.uniform(0.0002, nap_s))
+        nap_s = min(nap_s * 1.2, _LONGEST_NAP_S)
+
+
+def _commit(connection: sqlite3.Connection, op_id: str, deadline_s: float) -> None:
+    try:
+        _wait(connection, "COMMIT", deadline_s)
+    except sqlite3.Error as error:
+        if not op_id or _is_busy(error):
+            raise
+        raise OutcomeUnknownError(
+            f"the file's disk failed while the call was written: {error}; it may or may not be booked. "
+            "Repeat it with this error's op_id as its idempotency key",
+            op_id=op_id,
+        ) from error
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    with suppress(sqlite3.Error):
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")

@@ -1,0 +1,179 @@
+"""Delivers what the outbox holds: in order, exactly once, whoever does it and whatever dies."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from attrs import frozen
+
+from coreason_budget.errors import ConfigError, LedgerUnavailableError, OutcomeUnknownError
+from coreason_budget.ledger.base import Clock, Ledger, Outcome
+from coreason_budget.limits import LimitBook
+from coreason_budget.outbox.lock import delivering
+from coreason_budget.outbox.spend import CHARGE, DOUBTFUL, FAILED, Pricer, Queued
+from coreason_budget.outbox.store import Store
+
+_PATIENCE_S = 10.0
+_FORGOTTEN = "it may be booked already, so long ago that the ledger has forgotten its key; booked again it could double"
+
+_log = logging.getLogger("coreason_budget")
+
+Delivered = Callable[[str, Outcome], None]
+"""Told the op id and the outcome of everything that arrived."""
+
+
+@frozen
+class Flushed:
+    """What a flush did, and what is left."""
+
+    delivered: int
+    waiting: int
+    doubtful: int
+    failed: int
+
+
+class Outbox:
+    """Spend that could not reach a ledger, and its way there.
+
+    An entry is sent with the op id it always had, and deleted when it has arrived. Who dies in
+    between leaves it to be sent again, which the ledger answers and does not book. So two who deliver
+    the same entries do no harm either; the lock spares the ledger their double work.
+
+    Args:
+        store: Where entries are kept.
+        ledger: Where they are to go.
+        limits: Which accounts a charge falls under.
+        pricer: Prices a settle that only its reservation's record could.
+        delivered: Told of everything that arrived.
+        clock: This host's time (microseconds) -> the time to use.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        ledger: Ledger,
+        limits: LimitBook,
+        pricer: Pricer,
+        delivered: Delivered = lambda op_id, outcome: None,
+        clock: Clock = int,
+    ) -> None:
+        self.store = store
+        self._ledger = ledger
+        self._limits = limits
+        self._pricer = pricer
+        self._delivered = delivered
+        self._clock = clock
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.store.path
+
+    def entries(self) -> list[Queued]:
+        """Everything that is kept, in the order in which it is delivered."""
+        return self.store.entries()
+
+    def drop(self, id: int) -> bool:
+        """Forget an entry without booking it; tell if it was there."""
+        return self.store.remove(id)
+
+    def flush(self, *, force: bool = False, progress: Callable[[int], object] = int) -> Flushed:
+        """Deliver everything that waits; with ``force`` also what was set aside.
+
+        Args:
+            force: Send again what failed, and what may be booked already: that could book it twice.
+            progress: Told how many entries are done, after each.
+
+        Raises:
+            LedgerUnavailableError: The ledger does not answer, or another process delivers. What was
+                not delivered is still there.
+        """
+        if force:
+            self.store.revive(self.now_us())
+        delivered = self.deliver(progress=progress, patience_s=_PATIENCE_S)
+        if delivered is None:
+            raise LedgerUnavailableError(f"another process has been delivering {self.path} for {_PATIENCE_S} s")
+        return Flushed(delivered, **self.store.counts())
+
+    def deliver(
+        self, until_s: float | None = None, progress: Callable[[int], object] = int, patience_s: float = 0
+    ) -> int | None:
+        """Deliver what waits until a moment of ``time.monotonic``.
+
+        Returns:
+            How many entries have arrived; None if somebody else is delivering.
+
+        Raises:
+            LedgerUnavailableError: The ledger does not answer.
+        """
+        with delivering(self.path, patience_s) as is_mine:
+            if not is_mine:
+                return None
+            arrived = done = 0
+            while (until_s is None or time.monotonic() < until_s) and (entry := self.store.next()) is not None:
+                if not done:
+                    # Finds out about an outage before anything is sent.
+                    self._ping()
+                arrived += self._deliver(entry)
+                done += 1
+                progress(done)
+            return arrived
+
+    def now_us(self) -> int:
+        """This host's time."""
+        return self._clock(time.time_ns() // 1000)
+
+    def _ping(self) -> None:
+        try:
+            self._ledger.ping()
+        except ConfigError as error:
+            raise _waits(error) from error
+
+    def _deliver(self, entry: Queued) -> bool:
+        """Send one entry; tell if it arrived. Nothing that is wrong with it alone stops the others."""
+        try:
+            outcome = self._send(entry)
+        except LedgerUnavailableError:
+            raise
+        except ConfigError as error:
+            raise _waits(error) from error
+        except Exception as error:
+            self._set_aside(entry, FAILED, f"{type(error).__name__}: {error}")
+            return False
+        if outcome is None:
+            self._set_aside(entry, DOUBTFUL, _FORGOTTEN)
+            return False
+        self.store.remove(entry.id)
+        self._delivered(entry.op_id, outcome)
+        return True
+
+    def _send(self, entry: Queued) -> Outcome | None:
+        """Send one entry, unless it is in doubt."""
+        spend = entry.spend
+        if spend.verb != CHARGE:
+            # A reservation ends once, however long ago that was: nothing to be in doubt about.
+            return self._ledger.end(spend.end(self._pricer))
+        now_us = self.now_us()
+        if entry.is_forgotten(now_us):
+            return None
+        if entry.sent_us is None:
+            self.store.mark_sent(entry.id, now_us)
+        try:
+            return self._ledger.charge(spend.charge(self._limits))
+        except OutcomeUnknownError:
+            raise
+        except LedgerUnavailableError:
+            if entry.sent_us is None:
+                self.store.mark_sent(entry.id, None)
+            raise
+
+    def _set_aside(self, entry: Queued, state: str, reason: str) -> None:
+        _log.error("outbox %s: entry %s (op id %s) is %s: %s", self.path, entry.id, entry.op_id, state, reason)
+        self.store.set_aside(entry.id, state, reason)
+
+
+def _waits(error: ConfigError) -> LedgerUnavailableError:
+    return LedgerUnavailableError(f"the outbox waits: {error}")

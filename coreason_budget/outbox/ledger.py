@@ -1,0 +1,182 @@
+"""A ledger with an outbox before it: what it cannot be told now is kept, counted, and told later."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from attrs import evolve
+
+from coreason_budget.errors import LedgerUnavailableError, OutcomeUnknownError
+from coreason_budget.ledger.base import Charge, End, Ledger, Outcome, Reading, Refused, Reserve
+from coreason_budget.ledger.record import KEEP_CALLERS_US, op_id_of
+from coreason_budget.model import Amounts, Entry, Plan, Standings
+from coreason_budget.outbox.delivery import Outbox
+from coreason_budget.outbox.spend import SETTLE, Spend
+from coreason_budget.outbox.store import OutboxBrokenError
+
+_log = logging.getLogger("coreason_budget")
+_Request = TypeVar("_Request", Charge, End)
+
+Pending = Mapping[str, Amounts]
+
+
+class OutboxLedger:
+    """A `Ledger` that never loses a charge or a settle to an outage.
+
+    A charge or settle that ends unavailable or unknown is on this host's disk before its caller gets
+    the error, which says so (``queued``). Every later call delivers first, for ``slice_s`` at most;
+    nothing overtakes spend of its own op id or reservation. What still waits, or was set aside, counts
+    as spent for whoever wants to be admitted. A release or a lapse is not kept: without it the
+    reservation counts at its amount until it lapses, so nothing is lost.
+
+    Args:
+        ledger: The ledger itself.
+        outbox: The outbox before it.
+        slice_s: How long one call delivers what others left.
+    """
+
+    def __init__(self, ledger: Ledger, outbox: Outbox, slice_s: float) -> None:
+        self._ledger = ledger
+        self.outbox = outbox
+        self._slice_s = slice_s
+
+    def __getattr__(self, name: str) -> Any:
+        # Whatever else a ledger of this kind can do, it does itself.
+        return getattr(self._ledger, name)
+
+    @property
+    def name(self) -> str:
+        """See `Ledger.name`."""
+        return self._ledger.name
+
+    def reserve(self, request: Reserve) -> Outcome | Refused:
+        """See `Ledger.reserve`. What waits in the outbox is taken as spent."""
+        pending = self._pending(request.plan) if self._make_way(request.op_id) else {}
+        if not pending:
+            return self._ledger.reserve(request)
+        answer = self._ledger.reserve(evolve(request, plan=_lowered(request.plan, pending)))
+        if isinstance(answer, Refused):
+            waiting = _of(pending, answer.entry)
+            return evolve(answer, entry=_raised(answer.entry, pending), used=answer.used + waiting)
+        if answer.replayed:
+            return answer
+        entries = tuple([_raised(e, pending) for e in answer.record.entries])
+        standings = _counted(answer.standings, entries, pending)
+        return Outcome(evolve(answer.record, entries=entries), standings)
+
+    def charge(self, request: Charge) -> Outcome:
+        """See `Ledger.charge`."""
+        # Sent once more by an outbox, it must be known for as long as the outbox may hold it.
+        request = evolve(request, keep_us=KEEP_CALLERS_US)
+        return self._send(request, self._ledger.charge, request.op_id, "")
+
+    def end(self, request: End) -> Outcome:
+        """See `Ledger.end`."""
+        op_id = request.op_id or op_id_of(request.reservation_id)
+        return self._send(request, self._ledger.end, op_id, request.reservation_id)
+
+    def read(self, plan: Plan) -> Reading:
+        """See `Ledger.read`. What waits in the outbox is shown as spent."""
+        # Before the ledger is read: what arrives in between is counted twice, and not missed.
+        pending = self._pending(plan) if self._make_way("") else {}
+        reading = self._ledger.read(plan)
+        if not pending:
+            return reading
+        return evolve(reading, standings=_counted(reading.standings, reading.entries, pending))
+
+    def ping(self) -> None:
+        """See `Ledger.ping`."""
+        self._ledger.ping()
+
+    def close(self) -> None:
+        """See `Ledger.close`."""
+        self._ledger.close()
+        self.outbox.store.close()
+
+    def _send(self, request: _Request, send: Callable[[_Request], Outcome], op_id: str, reservation_id: str) -> Outcome:
+        is_spend = isinstance(request, Charge) or request.verb == SETTLE
+        began_us = self.outbox.now_us()
+        try:
+            try:
+                self._make_way(op_id, reservation_id)
+            except OutboxBrokenError as error:
+                if not is_spend:
+                    raise
+                # What was spent is to be booked all the same.
+                _log.error("%s", error)
+            return send(request)
+        except LedgerUnavailableError as error:
+            if not is_spend:
+                raise
+            sent_us = began_us if isinstance(error, OutcomeUnknownError) else None
+            raise self._keep(request, op_id, sent_us, error) from error
+
+    def _make_way(self, op_id: str, reservation_id: str = "") -> bool:
+        """Deliver what came before; tell if there was any. Nothing goes on while the ledger is out of reach."""
+        store = self.outbox.store
+        if store.is_empty():
+            return False
+        try:
+            self.outbox.deliver(time.monotonic() + self._slice_s)
+        except OutcomeUnknownError as error:
+            # Unknown is the outcome of what was delivered; of this call nothing was sent.
+            raise LedgerUnavailableError(f"the ledger does not answer: {error}") from error
+        if store.holds(op_id, reservation_id):
+            raise LedgerUnavailableError("what this call repeats or ends waits in the outbox, and is booked first")
+        return True
+
+    def _pending(self, plan: Plan) -> Pending:
+        return self.outbox.store.pending({str(e.account.scope) for e in plan(self.outbox.now_us())})
+
+    def _keep(
+        self, request: Charge | End, op_id: str, sent_us: int | None, error: LedgerUnavailableError
+    ) -> LedgerUnavailableError:
+        """Put a request into the outbox; the error as its caller gets it."""
+        told = copy.copy(error)
+        try:
+            now_us = self.outbox.now_us()
+            self.outbox.store.add(Spend.of(request, now_us), now_us, sent_us)
+        except OutboxBrokenError as broken:
+            _log.error("spend of op id %s is NOT in the outbox and may be lost: %s", op_id, broken)
+            how = f"it could NOT be put into the outbox either ({broken})"
+        else:
+            told.queued = True
+            how = "it is kept in the outbox and will be booked once"
+        told.op_id = op_id
+        told.args = (f"{error}; {how}. If you repeat the call, do it with idempotency_key={op_id!r}",)
+        return told
+
+
+def _of(pending: Pending, entry: Entry) -> int:
+    amounts = pending.get(str(entry.account.scope))
+    return 0 if amounts is None else amounts.of(entry.account.unit)
+
+
+def _lowered(plan: Plan, pending: Pending) -> Plan:
+    """The plan with that much less to give."""
+
+    def entries(now_us: int) -> tuple[Entry, ...]:
+        return tuple([_shifted(e, -_of(pending, e)) for e in plan(now_us)])
+
+    return entries
+
+
+def _raised(entry: Entry, pending: Pending) -> Entry:
+    return _shifted(entry, _of(pending, entry))
+
+
+def _shifted(entry: Entry, units: int) -> Entry:
+    return entry if entry.limit is None or not units else evolve(entry, limit=entry.limit + units)
+
+
+def _counted(standings: Standings, entries: Iterable[Entry], pending: Pending) -> Standings:
+    """The standings with what waits as spent."""
+    counted = dict(standings)
+    for entry in entries:
+        used, reserved = counted.get(entry.account.key, (0, 0))
+        counted[entry.account.key] = (used + _of(pending, entry), reserved)
+    return counted

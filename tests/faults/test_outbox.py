@@ -1,0 +1,311 @@
+"""The outbox on real ledgers: killed at every step, without answers, by many at once; nothing lost or doubled."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import sqlite3
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+from attrs import evolve, frozen
+
+from coreason_budget import BudgetManager, LedgerUnavailableError, OutcomeUnknownError
+from coreason_budget.outbox.spend import Spend
+from coreason_budget.testing.crowd import in_processes
+from tests.faults.proxy import TRANSACTION, proxied
+from tests.faults.servers import PrivateServer
+from tests.outbox.kit import DEAD, manager, queued, spent, states
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+# A prime, so that the points fall on every kind of line.
+STRIDE = 13
+FILES = ("coreason_budget/outbox/", "coreason_budget/ledger/")
+KEYS = ("one", "two", "three")
+
+
+@pytest.fixture(params=["sqlite", pytest.param("valkey", marks=pytest.mark.redis)])
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A ledger that outlives the process."""
+    if request.param == "valkey":
+        return str(request.getfixturevalue("valkey_url"))
+    return f"sqlite:///{tmp_path}/budget.db"
+
+
+class Killer:
+    """Kills this process with SIGKILL at the n-th line that the outbox or its file runs."""
+
+    def __init__(self, after: int) -> None:
+        self.left = after
+
+    def __call__(self, frame: FrameType, event: str, _: object) -> Any:
+        if not any(part in frame.f_code.co_filename for part in FILES):
+            return None
+        if event == "line":
+            if self.left == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            self.left -= 1
+        return self
+
+
+def in_killed_child(job: Callable[[], bool], after: int) -> tuple[bool, bool]:
+    """Run a job in a child that dies after so many lines; whether it died, and whether it said it was done."""
+    receive, send = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            sys.settrace(Killer(after))
+            is_done = job()
+            sys.settrace(None)
+            os.write(send, b"!" if is_done else b"?")
+            status = 0
+        finally:
+            os._exit(status)
+    os.close(send)
+    _, waited = os.waitpid(pid, 0)
+    said = os.read(receive, 1)
+    os.close(receive)
+    code = os.waitstatus_to_exitcode(waited)
+    assert code in (0, -signal.SIGKILL)
+    return code != 0, said == b"!"
+
+
+@frozen
+class Place:
+    """An outbox, a ledger, and a namespace of their own."""
+
+    folder: Path
+    url: str
+    namespace: str
+
+    def open(self, url: str = "", timeout_s: float = 5) -> BudgetManager:
+        return manager(
+            self.folder / f"{self.namespace}.outbox",
+            ledger_url=url or self.url,
+            namespace=self.namespace,
+            ledger_timeout_s=timeout_s,
+            daily_user_limit_usd="unlimited",
+        )
+
+
+def places(folder: Path, url: str) -> Iterator[Place]:
+    while True:
+        yield Place(folder, url, secrets.token_hex(8))
+
+
+def charge_in_vain(place: Place) -> bool:
+    """Charge while the ledger is out of reach; whether the caller was told that it is kept."""
+    try:
+        place.open(DEAD).record_spend("alice", 1, idempotency_key="one")
+    except LedgerUnavailableError as error:
+        return error.queued
+    return False
+
+
+def flush(place: Place) -> bool:
+    box = place.open().outbox
+    assert box is not None
+    return box.flush().delivered == len(KEYS)
+
+
+@needs_fork
+def test_killed_while_it_is_kept_nothing_is_lost(tmp_path: Path, ledger_url: str) -> None:
+    """Whoever was told that it is kept finds it booked; whoever was not repeats the call, and it counts once."""
+    told: Counter[bool] = Counter()
+    for point, place in enumerate(places(tmp_path, ledger_url)):
+        died, is_kept = in_killed_child(partial(charge_in_vain, place), point * STRIDE)
+        told[is_kept] += 1
+        budget = place.open()
+        if not is_kept:
+            budget.record_spend("alice", 1, idempotency_key="one")
+        budget.usage("alice")
+        assert (states(budget), spent(budget)) == ([], 1), point
+        if not died:
+            break
+    assert told[False] > 20
+    assert told[True] > 0
+
+
+@needs_fork
+def test_killed_while_it_is_delivered_nothing_is_lost_or_doubled(tmp_path: Path, ledger_url: str) -> None:
+    """Before an entry is sent, after it, before it is deleted: the next delivery ends it, once."""
+    points, wrong = killed_deliveries(tmp_path, ledger_url, STRIDE)
+    assert wrong == []
+    assert points > 20
+
+
+@needs_fork
+def test_an_outbox_with_fresh_op_ids_doubles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The naive control: the proof above finds it out."""
+    honest = Spend.charge
+
+    def naive(spend: Spend, limits: Any) -> Any:
+        return evolve(honest(spend, limits), op_id=secrets.token_hex(16))
+
+    monkeypatch.setattr(Spend, "charge", naive)
+    _, wrong = killed_deliveries(tmp_path, f"sqlite:///{tmp_path}/budget.db", STRIDE)
+    assert any(found > len(KEYS) for found in wrong)
+
+
+def killed_deliveries(folder: Path, url: str, stride: int) -> tuple[int, list[float]]:
+    """Kill a flush at every point: how many points there were, and every total that was wrong."""
+    wrong = []
+    for point, place in enumerate(places(folder, url)):
+        away = place.open(DEAD)
+        for key in KEYS:
+            queued(lambda away=away, key=key: away.record_spend("alice", 1, idempotency_key=key))
+        died, _ = in_killed_child(partial(flush, place), point * stride)
+        budget = place.open()
+        assert budget.outbox is not None
+        budget.outbox.flush()
+        assert states(budget) == []
+        if spent(budget) != len(KEYS):
+            wrong.append(spent(budget))
+        if not died:
+            return point, wrong
+    raise AssertionError("unreachable")
+
+
+LOST: dict[str, Callable[[BudgetManager, str], object]] = {
+    "charge": lambda budget, reservation_id: budget.record_spend("alice", 1),
+    "settle": lambda budget, reservation_id: budget.settle(reservation_id, 1),
+}
+
+
+@pytest.mark.redis
+@pytest.mark.parametrize("verb", LOST)
+def test_a_lost_answer_is_booked_once(tmp_path: Path, valkey_url: str, verb: str) -> None:
+    """Applied, but never answered: kept, and the delivery finds that it was booked."""
+    place = Place(tmp_path, valkey_url, secrets.token_hex(8))
+    reservation_id = place.open().reserve("alice", 5).id
+    with proxied(valkey_url) as proxy:
+        far = place.open(proxy.url, timeout_s=0.3)
+        far.usage("alice")
+        proxy.cut("request", TRANSACTION, meanwhile=proxy.close)
+        error = queued(partial(LOST[verb], far, reservation_id))
+        assert proxy.has_fired()
+        assert isinstance(error, OutcomeUnknownError)
+    budget = place.open()
+    assert spent(budget) == 1, "it was applied"
+    assert budget.outbox is not None
+    assert budget.outbox.flush().delivered == 1
+    assert (states(budget), spent(budget)) == ([], 1)
+
+
+@frozen
+class Spender:
+    """Spends during an outage, then waits for the others, delivers, and says what it was told."""
+
+    place: Place
+    number: int
+    times: int
+
+    def __call__(self, start: Callable[[], object]) -> int:
+        budget = self.place.open()
+        start()
+        kept = 0
+        for call in range(self.times):
+            try:
+                budget.record_spend("alice", 1, idempotency_key=f"{self.number}-{call}")
+            except LedgerUnavailableError as error:
+                kept += error.queued
+        return kept
+
+
+@frozen
+class Deliverer:
+    """Flushes at the same time as others."""
+
+    place: Place
+    number: int
+
+    def __call__(self, start: Callable[[], object]) -> int:
+        budget = self.place.open()
+        start()
+        budget.record_spend("alice", 1, idempotency_key=f"after-{self.number}")
+        assert budget.outbox is not None
+        return budget.outbox.flush().delivered
+
+
+@pytest.mark.redis
+@pytest.mark.processes
+def test_an_outage_of_many_processes_is_booked_exactly(tmp_path: Path) -> None:
+    """Eight write while the server is dead; eight deliver at once when it is back: every dollar once."""
+    server = PrivateServer(tmp_path)
+    server.start()
+    try:
+        place = Place(tmp_path, server.url, "outage")
+        place.open().record_spend("alice", 1)
+        server.signal(signal.SIGKILL)
+        assert sum(in_processes([Spender(place, n, 15) for n in range(8)])) == 120
+        server.start()
+        in_processes([Deliverer(place, n) for n in range(8)])
+        assert (states(place.open()), spent(place.open())) == ([], 1 + 120 + 8)
+    finally:
+        server.stop()
+
+
+def test_a_locked_ledger_file_is_an_outage(tmp_path: Path) -> None:
+    """SQLite as the ledger: locked by a stranger, then free."""
+    budget = manager(tmp_path / "spend.outbox", ledger_url=f"sqlite:///{tmp_path}/budget.db", ledger_timeout_s=0.05)
+    reservation = budget.reserve("alice", 5)
+    with closing(sqlite3.connect(tmp_path / "budget.db", isolation_level=None)) as stranger:
+        stranger.execute("BEGIN EXCLUSIVE")
+        queued(lambda: reservation.settle(2))
+        queued(lambda: budget.record_spend("alice", 1))
+        with pytest.raises(LedgerUnavailableError):
+            budget.check_availability("alice")
+        stranger.execute("ROLLBACK")
+    assert budget.check_availability("alice").remaining_usd == 7
+    assert budget.outbox is not None
+    budget.outbox.flush()
+    assert (states(budget), spent(budget)) == ([], 3)
+
+
+def test_two_flushes_at_once_deliver_each_entry_once(tmp_path: Path) -> None:
+    """Who comes second waits, and finds nothing left."""
+    place = Place(tmp_path, f"sqlite:///{tmp_path}/budget.db", "two")
+    away = place.open(DEAD)
+    for number in range(30):
+        queued(lambda number=number: away.record_spend("alice", 1, idempotency_key=f"k{number}"))
+    delivered = in_processes([Flusher(place) for _ in range(2)])
+    assert (sum(delivered), spent(place.open())) == (30, 30)
+
+
+@frozen
+class Flusher:
+    """Flushes when all are ready."""
+
+    place: Place
+
+    def __call__(self, start: Callable[[], object]) -> int:
+        box = self.place.open().outbox
+        assert box is not None
+        start()
+        return box.flush().delivered
+
+
+@needs_fork
+def test_a_fork_may_deliver_what_its_parent_kept(tmp_path: Path) -> None:
+    """The child has connections and locks of its own; the parent goes on."""
+    place = Place(tmp_path, f"sqlite:///{tmp_path}/budget.db", "fork")
+    away = place.open(DEAD)
+    for key in KEYS:
+        queued(lambda key=key: away.record_spend("alice", 1, idempotency_key=key))
+    budget = place.open()
+    assert in_killed_child(lambda: _delivers_all(budget), 10**9) == (False, True)
+    assert (states(budget), spent(budget)) == ([], 3)
+
+
+def _delivers_all(budget: BudgetManager) -> bool:
+    assert budget.outbox is not None
+    return budget.outbox.flush().delivered == len(KEYS)
