@@ -327,6 +327,7 @@ def _ledger(config: BudgetConfig, timezone: str, clock: Clock) -> Ledger:
         timezone=timezone,
         timeout_s=config.ledger_timeout_s,
         clock=clock,
+        allow_eviction=config.allow_eviction,
     )
     _log.info("budgets are kept in %s", hide_password(config.url))
     return ledger

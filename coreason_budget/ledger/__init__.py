@@ -19,6 +19,7 @@ def open_ledger(
     timezone: str = "UTC",
     timeout_s: float = 1.0,
     clock: Clock = int,
+    allow_eviction: bool = False,
 ) -> Ledger:
     """Open the ledger that ``url`` names. Nothing is connected before the first operation.
 
@@ -29,6 +30,7 @@ def open_ledger(
         timezone: The zone whose calendar the windows follow.
         timeout_s: The time one whole operation may take, retries within it.
         clock: The ledger's time (microseconds since the epoch) -> the time to use.
+        allow_eviction: Whether a Redis may be used that evicts keys when its memory is full.
 
     Raises:
         ConfigError: An unknown scheme, or a URL its backend cannot use.
@@ -37,7 +39,14 @@ def open_ledger(
     if scheme in ("redis", "rediss", "unix"):
         from coreason_budget.ledger.redis.ledger import RedisLedger
 
-        return RedisLedger(url, namespace=namespace, timezone=timezone, timeout_s=timeout_s, clock=clock)
+        return RedisLedger(
+            url,
+            namespace=namespace,
+            timezone=timezone,
+            timeout_s=timeout_s,
+            clock=clock,
+            allow_eviction=allow_eviction,
+        )
     if scheme == "sqlite":
         from coreason_budget.ledger.sqlite import SqliteLedger
 

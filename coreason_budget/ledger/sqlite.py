@@ -14,7 +14,7 @@ from pathlib import Path
 from attrs import frozen
 
 from coreason_budget.errors import ConfigError, LedgerCorruptError, LedgerUnavailableError, OutcomeUnknownError
-from coreason_budget.ledger.base import Clock
+from coreason_budget.ledger.base import Clock, LedgerStatus
 from coreason_budget.ledger.forking import ForkGate
 from coreason_budget.ledger.record import Record, decode, encode
 from coreason_budget.ledger.rules import Movement, check_sound
@@ -58,6 +58,7 @@ INSERT INTO record VALUES (?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET body = excluded.body, lapses_us = excluded.lapses_us, expires_us = excluded.expires_us
 """
 _DUE = "SELECT op_id, body FROM record WHERE namespace = ? AND lapses_us <= ? ORDER BY lapses_us LIMIT ?"
+_OPEN = "SELECT count(*) FROM record WHERE namespace = ? AND lapses_us IS NOT NULL"
 _PURGE = (
     "DELETE FROM record WHERE (namespace, op_id) IN "
     "(SELECT namespace, op_id FROM record WHERE expires_us <= ? LIMIT ?)",
@@ -107,6 +108,15 @@ class SqliteLedger(SerialLedger):
         with self._write(""):
             return
 
+    def status(self) -> LedgerStatus:
+        """See `Ledger.status`."""
+        with self._read() as transaction:
+            return LedgerStatus("", transaction.open_reservations(), kept=self._kept())
+
+    def accept(self) -> bool:
+        """See `Ledger.accept`."""
+        return False
+
     def close(self) -> None:
         """See `Ledger.close`. Closes the calling thread's connection."""
         opened: _Opened | None = getattr(self._local, "opened", None)
@@ -130,6 +140,11 @@ class SqliteLedger(SerialLedger):
             _wait(connection, _SNAPSHOT, deadline_s)
             yield self._transaction(connection)
             connection.execute("COMMIT")
+
+    def _kept(self) -> dict[str, str]:
+        mode = "wal" if _WAL_IS_SAFE else "truncate"
+        server = f"sqlite {sqlite3.sqlite_version}"
+        return {"server": server, "file": str(self.path), "journal_mode": mode, "synchronous": "full"}
 
     def _transaction(self, connection: sqlite3.Connection) -> _SqliteTransaction:
         return _SqliteTransaction(connection, self._namespace, self._clock(time.time_ns() // 1000))
@@ -241,6 +256,9 @@ class _SqliteTransaction:
     def due(self, most: int) -> list[Record]:
         rows = self._execute(_DUE, (self._namespace, self.now_us, most)).fetchall()
         return [decode(op_id, body) for op_id, body in rows]
+
+    def open_reservations(self) -> int:
+        return int(self._execute(_OPEN, (self._namespace,)).fetchone()[0])
 
     def _standing(self, key: str) -> tuple[int, int]:
         row = self._execute(_STANDING, (self._namespace, key)).fetchone()

@@ -63,6 +63,7 @@ class Bare:
             pipe.set(f"{self._tag}r:{op_id}", self._record, px=3_600_000)
             for name in names:
                 pipe.hincrby(name, "used", 1)
+            pipe.incr(f"{self._tag}sequence")
             pipe.execute()
 
     def reserve(self) -> str:
@@ -77,6 +78,7 @@ class Bare:
                 pipe.hincrby(name, "reserved", 1)
             for number, name in enumerate(self._names):
                 pipe.copy(name, f"{self._tag}v:{number}:{op_id}", replace=True)
+            pipe.incr(f"{self._tag}sequence")
             pipe.execute()
         return op_id
 
@@ -93,6 +95,7 @@ class Bare:
             pipe.hincrby(self._model, "used", 1)
             pipe.zrem(f"{self._tag}open", op_id)
             pipe.delete(*copies)
+            pipe.incr(f"{self._tag}sequence")
             pipe.execute()
 
     def _read(self, op_ids: list[str], names: list[str], copies: list[str] = []) -> None:  # noqa: B006
@@ -100,6 +103,7 @@ class Bare:
             for op_id in op_ids:
                 pipe.get(f"{self._tag}r:{op_id}")
             pipe.get(f"{self._tag}epoch")
+            pipe.get(f"{self._tag}sequence")
             for name in names:
                 pipe.hmget(name, ["used", "reserved"])
             for copy in copies:

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from coreason_budget.errors import LedgerCorruptError
 from coreason_budget.ledger.rules import check_sound
+from coreason_budget.money import MAX_ACCOUNT
 
 Command: TypeAlias = tuple[bytes | int, ...]
 
@@ -18,6 +19,7 @@ class Keys:
     key                 type        holds
     ==================  ==========  =====================================================
     ``{ns}:epoch``      string      which life of this database, its schema and time zone
+    ``{ns}:sequence``   string      how many transactions this database has seen
     ``{ns}:a:ACCOUNT``  hash        ``used`` and ``reserved``
     ``{ns}:r:OP_ID``    string      the record of an op id
     ``{ns}:v:N:OP_ID``  hash        the N-th limited account just after the hold of OP_ID
@@ -29,6 +31,7 @@ class Keys:
     def __init__(self, namespace: str) -> None:
         tag = f"{{{namespace}}}:".encode()
         self.epoch = tag + b"epoch"
+        self.sequence = tag + b"sequence"
         self.open = tag + b"open"
         self.writable = tag + b"writable"
         self._account = tag + b"a:"
@@ -60,6 +63,23 @@ def pack(commands: Iterable[Command]) -> bytes:
     return b"".join(parts)
 
 
+def sequence_of(reply: Any) -> int:
+    """The reply of GET sequence; 0 before the first transaction.
+
+    Raises:
+        LedgerCorruptError: It is not a count, or the next transaction could not count on.
+    """
+    sequence = count(reply, "sequence")
+    if sequence > MAX_ACCOUNT:
+        raise LedgerCorruptError(f"the sequence in Redis is {sequence}, which is not a count; nothing was written")
+    return sequence
+
+
+def time_of(reply: Any) -> int:
+    """The reply of TIME, in microseconds."""
+    return int(reply[0]) * 1_000_000 + int(reply[1])
+
+
 def standing(key: str, reply: list[bytes | None]) -> tuple[int, int]:
     """The reply of HMGET used reserved.
 
@@ -79,5 +99,5 @@ def count(value: Any, key: str) -> int:
     if value is None:
         return 0
     if not (isinstance(value, bytes) and value.isdigit() and len(value) <= 19):
-        raise LedgerCorruptError(f"account {key!r} holds {value!r:.60}, which is not a count; nothing was written")
+        raise LedgerCorruptError(f"{key!r} in Redis holds {value!r:.60}, which is not a count; nothing was written")
     return int(value)

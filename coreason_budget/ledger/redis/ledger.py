@@ -15,9 +15,9 @@ from typing import Any, TypeVar
 
 from coreason_budget.errors import BudgetError, IdempotencyConflictError, ReservationError
 from coreason_budget.ledger import rules
-from coreason_budget.ledger.base import Charge, Clock, End, Outcome, Reading, Refused, Reserve
+from coreason_budget.ledger.base import Charge, Clock, End, LedgerStatus, Outcome, Reading, Refused, Reserve
 from coreason_budget.ledger.record import OPEN, Record, encode, op_id_of
-from coreason_budget.ledger.redis import reaper
+from coreason_budget.ledger.redis import operator, reaper
 from coreason_budget.ledger.redis.client import Client, Link, LinkLostError
 from coreason_budget.ledger.redis.codec import Keys
 from coreason_budget.ledger.redis.epoch import Epoch
@@ -40,6 +40,7 @@ class RedisLedger:
         timezone: The zone whose calendar the windows follow; a namespace keeps to one.
         timeout_s: The time one whole operation may take, retries within it.
         clock: The server's time (microseconds) -> the time to use.
+        allow_eviction: Whether a server may be used that evicts keys when its memory is full.
         connect: Makes a redis-py connection instead of the URL's, for tests.
 
     Raises:
@@ -56,13 +57,14 @@ class RedisLedger:
         timezone: str = "UTC",
         timeout_s: float = 1.0,
         clock: Clock = int,
+        allow_eviction: bool = False,
         connect: Callable[[], Any] | None = None,
     ) -> None:
         self._keys = Keys(namespace)
         self._client = Client(url, timeout_s, connect)
-        epoch = Epoch(self._keys.epoch, timezone)
-        self._reader = Reader(self._keys, epoch, clock)
-        self._operations = Operations(self._client, epoch, timeout_s)
+        self._epoch = Epoch(self._keys, timezone, allow_eviction)
+        self._reader = Reader(self._keys, self._epoch, clock)
+        self._operations = Operations(self._client, self._epoch, timeout_s)
 
     def reserve(self, request: Reserve) -> Outcome | Refused:
         """See `Ledger.reserve`."""
@@ -84,6 +86,15 @@ class RedisLedger:
     def ping(self) -> None:
         """See `Ledger.ping`."""
         self.read(lambda now_us: ())
+
+    def status(self) -> LedgerStatus:
+        """See `Ledger.status`."""
+        return self._operations.run(lambda link, _: operator.status(link, self._keys, self._epoch), joins=False)
+
+    def accept(self) -> bool:
+        """See `Ledger.accept`."""
+        decision = operator.Decision(self._epoch)
+        return self._operations.run(lambda link, _: decision.attempt(link), joins=False)
 
     def close(self) -> None:
         """See `Ledger.close`."""
