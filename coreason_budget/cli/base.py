@@ -30,6 +30,7 @@ Examples:
   coreason-budget settle RESERVATION_ID --input 1200 --output 312
   coreason-budget usage --user user_123
   coreason-budget price gpt-4o --input 1200 --output 300
+  coreason-budget ledger status
 \b
 Exit status: 0 allowed or done, 1 refused by a budget, 2 wrong usage, settings or input,
 3 the ledger is not available.
@@ -56,22 +57,27 @@ def together(*options: Command) -> Command:
     return decorate
 
 
-def command(command: Command, **settings: Any) -> Command:
-    """A command with ``--json``, whose errors are one sentence and an exit status."""
+def command(command: Command, group: click.Group = cli, **settings: Any) -> Command:
+    """A command with ``--json``, whose errors are one sentence and an exit status.
+
+    It returns its answer as data and as text, and its exit status where that is not 0.
+    """
 
     @click.option("--json", "as_json", is_flag=True, help="Answer as JSON, for programs.")
     @wraps(command)
     def run(as_json: bool, **given: Any) -> None:
         try:
-            answer, text = command(**given)
+            answer, text, *status = command(**given)
         except BudgetError as error:
             if as_json:
                 click.echo(json.dumps(problem_of(error).body))
             click.echo(f"coreason-budget: {error}", err=True)
             sys.exit(exit_status(error))
         click.echo(json.dumps(answer) if as_json else text)
+        if any(status):
+            sys.exit(*status)
 
-    return cli.command(context_settings=settings)(run)
+    return group.command(context_settings=settings)(run)
 
 
 # A reservation's id may begin with a dash; no command has short options that it could be taken for.
