@@ -16,12 +16,14 @@ from attrs import frozen
 from coreason_budget.errors import ConfigError, LedgerCorruptError, LedgerUnavailableError, OutcomeUnknownError
 from coreason_budget.ledger.base import Clock, LedgerStatus
 from coreason_budget.ledger.forking import ForkGate
+from coreason_budget.ledger.life import halted
 from coreason_budget.ledger.record import Record, decode, encode
 from coreason_budget.ledger.rules import Movement, check_sound
 from coreason_budget.ledger.serial import SerialLedger
+from coreason_budget.ledger.sqlite_life import Floor, SqliteLife
 from coreason_budget.model import Account, Standings
 
-SCHEMA = 1
+SCHEMA = 2
 # Older libraries can corrupt a WAL under concurrent checkpoints: https://sqlite.org/wal.html#walresetbug
 _WAL_IS_SAFE = sqlite3.sqlite_version_info >= (3, 51, 3)
 _PURGED_AT_ONCE = 100
@@ -29,7 +31,9 @@ _SHORTEST_NAP_S = 0.002
 _LONGEST_NAP_S = 0.02
 
 _CREATE = """
-CREATE TABLE namespace (name TEXT PRIMARY KEY, timezone TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE namespace (
+    name TEXT PRIMARY KEY, timezone TEXT NOT NULL, life TEXT NOT NULL, sequence INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 CREATE TABLE account (
     namespace TEXT NOT NULL, key TEXT NOT NULL, used INTEGER NOT NULL, reserved INTEGER NOT NULL,
     expires_us INTEGER, PRIMARY KEY (namespace, key)
@@ -42,7 +46,6 @@ CREATE INDEX account_expiry ON account (expires_us) WHERE expires_us IS NOT NULL
 CREATE INDEX record_lapse ON record (namespace, lapses_us) WHERE lapses_us IS NOT NULL;
 CREATE INDEX record_expiry ON record (expires_us) WHERE expires_us IS NOT NULL;
 """
-_JOIN = "INSERT INTO namespace VALUES (?, ?)"
 # BEGIN IMMEDIATE is content with a file that can only be read; this is not, and changes nothing.
 _WRITABLE = "DELETE FROM namespace WHERE FALSE"
 _TIMEZONE = "SELECT timezone FROM namespace WHERE name = ?"
@@ -101,6 +104,7 @@ class SqliteLedger(SerialLedger):
         self._timezone = timezone
         self._timeout_s = timeout_s
         self._clock = clock
+        self._life = SqliteLife(namespace, SCHEMA, timezone)
         self._local = threading.local()
 
     def ping(self) -> None:
@@ -110,12 +114,25 @@ class SqliteLedger(SerialLedger):
 
     def status(self) -> LedgerStatus:
         """See `Ledger.status`."""
-        with self._read() as transaction:
-            return LedgerStatus("", transaction.open_reservations(), kept=self._kept())
+        deadline_s = time.monotonic() + self._timeout_s
+        with _errors(self.path), self._connection(deadline_s) as connection:
+            connection.execute("BEGIN")
+            _wait(connection, _SNAPSHOT, deadline_s)
+            trouble, life, sequence = self._life.stand(connection.execute)
+            count = self._transaction(connection).open_reservations()
+            connection.execute("COMMIT")
+        if life is None:
+            return LedgerStatus(trouble, count, kept=self._kept())
+        return LedgerStatus(trouble, count, life.id, life.since_us, sequence, self._kept())
 
     def accept(self) -> bool:
         """See `Ledger.accept`."""
-        return False
+        deadline_s = time.monotonic() + self._timeout_s
+        with _errors(self.path), self._connection(deadline_s) as connection:
+            _wait(connection, "BEGIN IMMEDIATE", deadline_s)
+            was_halted = self._life.accept(connection.execute)
+            _wait(connection, "COMMIT", deadline_s)
+        return was_halted
 
     def close(self) -> None:
         """See `Ledger.close`. Closes the calling thread's connection."""
@@ -128,18 +145,35 @@ class SqliteLedger(SerialLedger):
     def _write(self, op_id: str) -> Iterator[_SqliteTransaction]:
         deadline_s = time.monotonic() + self._timeout_s
         with _errors(self.path), self._connection(deadline_s) as connection:
+            floor = self._life.floor
             _wait(connection, "BEGIN IMMEDIATE", deadline_s)
+            self._check(connection, floor, deadline_s)
+            before = connection.total_changes
             yield self._transaction(connection)
+            has_written = connection.total_changes > before
+            committed = self._life.advance(connection.execute) if has_written else int
             _commit(connection, op_id, deadline_s)
+            committed()
 
     @contextmanager
     def _read(self) -> Iterator[_SqliteTransaction]:
         deadline_s = time.monotonic() + self._timeout_s
         with _errors(self.path), self._connection(deadline_s) as connection:
+            floor = self._life.floor
             connection.execute("BEGIN")
             _wait(connection, _SNAPSHOT, deadline_s)
+            self._check(connection, floor, deadline_s)
             yield self._transaction(connection)
             connection.execute("COMMIT")
+
+    def _check(self, connection: sqlite3.Connection, floor: Floor, deadline_s: float) -> None:
+        """Halt the namespace for everybody if it lost what this process knows."""
+        if self._life.loss(connection.execute, floor):
+            _roll_back(connection)
+            _wait(connection, "BEGIN IMMEDIATE", deadline_s)
+            reason = self._life.halt(connection.execute, floor)
+            _wait(connection, "COMMIT", deadline_s)
+            raise halted(reason)
 
     def _kept(self) -> dict[str, str]:
         mode = "wal" if _WAL_IS_SAFE else "truncate"
@@ -154,10 +188,9 @@ class SqliteLedger(SerialLedger):
         """This thread's connection, with no transaction left open afterwards."""
         with _gate.operation(deadline_s):
             opened: _Opened | None = getattr(self._local, "opened", None)
-            if opened is None or opened.pid != os.getpid():
+            if opened is None or opened.pid != os.getpid() or not _is_same_file(self.path, opened):
                 self._local.opened = None
                 opened = self._local.opened = self._open(deadline_s)
-            _check_same_file(self.path, opened)
             try:
                 yield opened.connection
             except BaseException:
@@ -196,7 +229,7 @@ class SqliteLedger(SerialLedger):
             )
         row = connection.execute(_TIMEZONE, (self._namespace,)).fetchone()
         if row is None:
-            connection.execute(_JOIN, (self._namespace, self._timezone))
+            self._life.begin(connection.execute)
         elif row[0] != self._timezone:
             raise ConfigError(
                 f"timezone: {self.path} keeps namespace {self._namespace!r} in {row[0]}, not {self._timezone}; "
@@ -298,16 +331,16 @@ def _is_busy(error: sqlite3.Error) -> bool:
     return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
-def _check_same_file(path: Path, opened: _Opened) -> None:
+def _is_same_file(path: Path, opened: _Opened) -> bool:
+    """Whether the file is the one that was opened; what another one holds is for its life to tell."""
     try:
         status = path.stat()
     except OSError:
-        status = None
-    if status is None or (status.st_dev, status.st_ino) != (opened.device, opened.inode):
         raise LedgerUnavailableError(
-            f"the ledger file {path} was deleted or replaced while in use; what was spent may be gone. "
-            "Put it back, or restart to begin with what is there"
-        )
+            f"the ledger file {path} was deleted while in use; what was spent may be gone. Put it back; or let a new "
+            "process begin an empty one, and go on with that by `coreason-budget ledger accept`"
+        ) from None
+    return (status.st_dev, status.st_ino) == (opened.device, opened.inode)
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:
