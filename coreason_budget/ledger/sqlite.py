@@ -116,9 +116,10 @@ class SqliteLedger(SerialLedger):
         """See `Ledger.status`."""
         deadline_s = time.monotonic() + self._timeout_s
         with _errors(self.path), self._connection(deadline_s) as connection:
+            floor = self._life.floor
             connection.execute("BEGIN")
             _wait(connection, _SNAPSHOT, deadline_s)
-            trouble, life, sequence = self._life.stand(connection.execute)
+            trouble, life, sequence = self._life.stand(connection.execute, floor)
             count = self._transaction(connection).open_reservations()
             connection.execute("COMMIT")
         if life is None:
@@ -129,8 +130,9 @@ class SqliteLedger(SerialLedger):
         """See `Ledger.accept`."""
         deadline_s = time.monotonic() + self._timeout_s
         with _errors(self.path), self._connection(deadline_s) as connection:
+            floor = self._life.floor
             _wait(connection, "BEGIN IMMEDIATE", deadline_s)
-            was_halted = self._life.accept(connection.execute)
+            was_halted = self._life.accept(connection.execute, floor)
             _wait(connection, "COMMIT", deadline_s)
         return was_halted
 

@@ -78,19 +78,18 @@ class SqliteLife:
         _log.error("the ledger is halted for everybody: %s", reason)
         return reason
 
-    def stand(self, execute: Execute) -> tuple[str, Life | None, int]:
+    def stand(self, execute: Execute, floor: Floor) -> tuple[str, Life | None, int]:
         """Why nothing is admitted (empty if nothing is wrong), the life, and its sequence."""
         _, life, sequence = self._row(execute)
         if life is not None and life.halted is not None:
             return life.halted.reason, life, sequence
-        known = self._known
-        return "" if known is None else known.loss(known.sequence, life, sequence), life, sequence
+        return "" if floor is None else floor[0].loss(floor[1], life, sequence), life, sequence
 
-    def accept(self, execute: Execute) -> bool:
+    def accept(self, execute: Execute, floor: Floor) -> bool:
         """Begin a new life in the place of a halted one; False if it is not halted."""
-        trouble, life, _ = self.stand(execute)
+        trouble, life, _ = self.stand(execute, floor)
         if trouble:
-            known_us = 0 if self._known is None else self._known.seen_us
+            known_us = 0 if floor is None else floor[0].seen_us
             self._write(execute, (life or self._first()).accept(_now_us(), known_us))
         return bool(trouble)
 

@@ -57,10 +57,10 @@ class Epoch:
         return self._known is not None
 
     @property
-    def floor(self) -> Floor:
-        """What is known now. Take it before a packet is sent."""
-        assert self._known is not None
-        return Floor(self._known, self._known.sequence)
+    def floor(self) -> Floor | None:
+        """What is known now, None before `join`. Take it before a packet is sent."""
+        known = self._known
+        return None if known is None else Floor(known, known.sequence)
 
     def join(self, link: Link) -> None:
         """Make the epoch or take the one that is there.
@@ -83,13 +83,14 @@ class Epoch:
         text, sequence, now = link.ask(pack(commands), len(commands))[-3:]
         return self._sight(text, sequence, time_of(now))
 
-    def check(self, link: Link, floor: Floor, text: Any, sequence_reply: Any, now_us: int) -> None:
+    def check(self, link: Link, floor: Floor | None, text: Any, sequence_reply: Any, now_us: int) -> None:
         """Compare what a packet read with what was known when it was sent.
 
         Raises:
             LedgerUnavailableError: The namespace is halted, or has to be and now is.
             ConfigError: An accepted epoch whose server or settings are not right.
         """
+        assert floor is not None, "an operation joins before it looks"
         sequence = sequence_of(sequence_reply)
         if text == floor.known.text and sequence >= floor.sequence:
             floor.known.note(sequence, now_us)
@@ -112,11 +113,11 @@ class Epoch:
             known.note(int(done[-1]))
         return done
 
-    def trouble(self, sight: Sight) -> str:
+    def trouble(self, sight: Sight, floor: Floor | None) -> str:
         """Why nothing is admitted where this was seen, as far as this process knows; else empty."""
         if sight.life is not None and sight.life.halted is not None:
             return sight.life.halted.reason
-        return "" if self._known is None else self._known.loss(self._known.sequence, sight.life, sight.sequence)
+        return "" if floor is None else floor.known.loss(floor.sequence, sight.life, sight.sequence)
 
     def check_fit(self, life: Life | None, facts: Facts) -> None:
         """Compare a life and a server with the settings.

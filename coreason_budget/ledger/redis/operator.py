@@ -20,12 +20,13 @@ def status(link: Link, keys: Keys, epoch: Epoch) -> LedgerStatus:
         LedgerUnavailableError: No answer.
         LedgerCorruptError: What is there is no epoch.
     """
+    floor = epoch.floor
     sight = epoch.look(link)
     facts = read_facts(link, with_config=True)
     count = link.ask(pack([(b"ZCARD", keys.open)]), 1)[0]
     life = sight.life
     return LedgerStatus(
-        epoch.trouble(sight) or _misfit(epoch, life, facts),
+        epoch.trouble(sight, floor) or _misfit(epoch, life, facts),
         int(count),
         "" if life is None else life.id,
         None if life is None else life.since_us,
@@ -59,10 +60,11 @@ class Decision:
         Raises:
             ConfigError: The namespace is kept by another schema or in another time zone.
         """
+        floor = self._epoch.floor
         sight = self._epoch.watch(link)
         if sight.life is not None and sight.life.id in self._written:
             return True
-        if not self._epoch.trouble(sight):
+        if not self._epoch.trouble(sight, floor):
             return False
         life = self._epoch.accepted(sight)
         self._written.add(life.id)
