@@ -31,6 +31,7 @@ UNLIMITED = "unlimited"
 DEFAULT_FILE = "coreason-budget.db"
 
 _NAMESPACE = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
+_FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _log = logging.getLogger("coreason_budget")
 
 Prices = Mapping[str, Mapping[str, Any]]
@@ -80,10 +81,11 @@ def _number(value: Any, _: Any) -> float:
 
 
 def _flag(value: Any, _: Any) -> bool:
-    flag = value if isinstance(value, bool) else {"true": True, "false": False}.get(str(value).lower())
-    if flag is None:
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, str) or value.lower() not in _FLAGS:
         raise ValueError(f"must be true or false, not {repr(value)[:40]}")
-    return flag
+    return _FLAGS[value.lower()]
 
 
 def _text(value: Any, _: Any) -> str:
@@ -129,8 +131,8 @@ def _no_constant(text: str) -> NoReturn:
 
 
 _converter = cattrs.Converter(detailed_validation=False)
-_converter.register_structure_hook(bool, _flag)
 _converter.register_structure_hook(int, _whole_number)
+_converter.register_structure_hook(bool, _flag)
 _converter.register_structure_hook(float, _number)
 _converter.register_structure_hook(str, _text)
 _converter.register_structure_hook(Path, _path)
@@ -254,6 +256,9 @@ class BudgetConfig:
     outbox: Path | None = _setting(
         None, "SQLite file that keeps spend while the ledger is out of reach, and books it later, once. Left out: none."
     )
+    allow_eviction: bool = _setting(
+        False, "Whether a Redis may be used that evicts keys, and with them spend, when its memory is full."
+    )
     host: str = _setting("127.0.0.1", "Address the service listens on.")
     port: int = _setting(8000, "Port the service listens on.", validator=_between(1, 65535))
     workers: int = _setting(2, "Worker processes of the service.", validator=_between(1, 512))
@@ -334,4 +339,6 @@ def _show(attribute: "Attribute[Any]", value: Any) -> str:
         return attribute.repr(value).strip("'")
     if value is None or value == () or value == {}:
         return ""
+    if isinstance(value, bool):
+        return str(value).lower()
     return ",".join(value) if isinstance(value, tuple) else json.dumps(value) if isinstance(value, dict) else str(value)

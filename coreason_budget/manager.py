@@ -346,6 +346,7 @@ def _ledger(config: BudgetConfig, timezone: str, clock: Clock) -> Ledger:
         timeout_s=config.ledger_timeout_s,
         clock=clock,
         journal_length=config.journal_length,
+        allow_eviction=config.allow_eviction,
     )
     _log.info("budgets are kept in %s", hide_password(config.url))
     return ledger

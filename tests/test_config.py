@@ -38,6 +38,7 @@ VALUES = {
     "ledger_timeout_s": ("0.25", 0.25, "60", 60.0),
     "journal_length": ("0", 0, "100000000", 10**8),
     "outbox": ("a.outbox", Path("a.outbox"), "b.outbox", Path("b.outbox")),
+    "allow_eviction": ("yes", True, "False", False),
     "host": ("0.0.0.0", "0.0.0.0", "::1", "::1"),
     "port": ("1", 1, "65535", 65535),
     "workers": ("1", 1, "8", 8),
@@ -65,6 +66,7 @@ DEFAULTS = {
     "ledger_timeout_s": 1.0,
     "journal_length": 100_000,
     "outbox": None,
+    "allow_eviction": False,
     "host": "127.0.0.1",
     "port": 8000,
     "workers": 2,
@@ -184,8 +186,13 @@ WRONG = (
     ("journal_length", "-1"),
     ("journal_length", 10**8 + 1),
     ("journal_length", "1e5"),
+    ("allow_eviction", "on"),
+    ("allow_eviction", "tru"),
+    ("allow_eviction", "2"),
+    ("allow_eviction", 1),
+    ("allow_eviction", None),
     ("host", 127),
-    ("prefer_reported_cost", "yes"),
+    ("prefer_reported_cost", "on"),
     ("prefer_reported_cost", 1),
     ("port", "0"),
     ("port", 65536),
@@ -383,6 +390,14 @@ def test_no_api_key_is_shown(monkeypatch):
 def test_ledger_url_beats_redis_url(keywords, url):
     """The more general setting wins."""
     assert BudgetConfig(**keywords).url == url
+
+
+@pytest.mark.parametrize(("text", "value"), [("true", True), ("1", True), ("YES", True), ("no", False), ("0", False)])
+def test_a_flag_is_one_of_six_words(text, value, monkeypatch):
+    """In any case; shown as `true` or `false`."""
+    monkeypatch.setenv("COREASON_BUDGET_ALLOW_EVICTION", text)
+    assert BudgetConfig().allow_eviction is value
+    assert _described(BudgetConfig(), "allow_eviction").value == str(value).lower()
 
 
 def test_the_default_ledger_is_a_file_in_the_working_directory(tmp_path, monkeypatch):

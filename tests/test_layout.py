@@ -15,7 +15,7 @@ MODULES = {
     for path in sorted(PACKAGE.rglob("*.py"))
 }
 _LAYERS = ("errors", "money", "model", "windows", "limits")
-_RULES = ("ledger.record", "ledger.journal", "ledger.base", "ledger.rules")
+_RULES = ("ledger.record", "ledger.journal", "ledger.base", "ledger.rules", "ledger.life")
 _FRONT = ("manager", "reservation", "config", "errors", "model", "money")
 
 # Folders whose modules may import each other.
@@ -32,13 +32,15 @@ MAY_IMPORT = {
     "config": _LAYERS,
     "ledger.record": _LAYERS,
     "ledger.journal": (*_LAYERS, "ledger.record"),
+    "ledger.life": ("errors",),
     "ledger.base": (*_LAYERS, "ledger.record", "ledger.journal"),
     "ledger.rules": (*_LAYERS, "ledger.record", "ledger.journal", "ledger.base"),
     "ledger.serial": (*_LAYERS, *_RULES),
     "ledger.memory": (*_LAYERS, *_RULES, "ledger.serial"),
     "ledger.forking": ("errors",),
     "ledger.sqlite_file": ("errors", "ledger.forking"),
-    "ledger.sqlite": (*_LAYERS, *_RULES, "ledger.serial", "ledger.sqlite_file"),
+    "ledger.sqlite": (*_LAYERS, *_RULES, "ledger.serial", "ledger.sqlite_file", "ledger.sqlite_life"),
+    "ledger.sqlite_life": ("errors", "ledger.life"),
     "ledger.redis": (*_LAYERS, *_RULES),
     "ledger": ("errors", "ledger.base", "ledger.journal", "ledger.memory", "ledger.sqlite", "ledger.redis"),
     "guard": (*_LAYERS, *_RULES),
@@ -183,6 +185,7 @@ def test_every_module_has_a_row_and_every_row_a_module():
         ("coreason_budget.guard", "from coreason_budget.config import BudgetConfig"),
         ("coreason_budget.ledger.rules", "from coreason_budget.ledger.memory import MemoryLedger"),
         ("coreason_budget.ledger.memory", "from coreason_budget.ledger.sqlite import SqliteLedger"),
+        ("coreason_budget.ledger.life", "from coreason_budget.ledger.record import Record"),
         ("coreason_budget.ledger.memory", "from coreason_budget.guard import BudgetGuard"),
         ("coreason_budget.ledger.redis.ledger", "from coreason_budget.ledger.memory import MemoryLedger"),
         ("coreason_budget.ledger.redis.codec", "from ...guard import BudgetGuard"),

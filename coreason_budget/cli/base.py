@@ -36,6 +36,7 @@ Examples:
   coreason-budget reservations
   coreason-budget audit
   coreason-budget export --since 2026-11-24 --format csv --output journal.csv
+  coreason-budget ledger status
 \b
 Exit status: 0 allowed or done, 1 refused by a budget (or the books do not balance), 2 wrong usage,
 settings or input, 3 the ledger is not available.

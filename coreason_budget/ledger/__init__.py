@@ -22,6 +22,7 @@ def open_ledger(
     timeout_s: float = 1.0,
     clock: Clock = int,
     journal_length: int = JOURNAL_LENGTH,
+    allow_eviction: bool = False,
 ) -> Ledger:
     """Open the ledger that ``url`` names. Nothing is connected before the first operation.
 
@@ -33,6 +34,7 @@ def open_ledger(
         timeout_s: The time one whole operation may take, retries within it.
         clock: The ledger's time (microseconds since the epoch) -> the time to use.
         journal_length: How many entries the journal keeps, 0 for none.
+        allow_eviction: Whether a Redis may be used that evicts keys when its memory is full.
 
     Raises:
         ConfigError: An unknown scheme, or a URL its backend cannot use.
@@ -42,7 +44,7 @@ def open_ledger(
     if scheme in ("redis", "rediss", "unix"):
         from coreason_budget.ledger.redis.ledger import RedisLedger
 
-        return RedisLedger(url, namespace=namespace, timezone=timezone, **common)
+        return RedisLedger(url, namespace=namespace, timezone=timezone, allow_eviction=allow_eviction, **common)
     if scheme == "sqlite":
         from coreason_budget.ledger.sqlite import SqliteLedger
 

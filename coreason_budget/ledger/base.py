@@ -8,10 +8,10 @@ a ledger makes it atomic, exactly once, and answers within its time-out. To writ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
-from attrs import frozen
+from attrs import Factory, frozen
 
 from coreason_budget.ledger.journal import JournalEntry, Page
 from coreason_budget.ledger.record import Record
@@ -118,6 +118,28 @@ class Reading:
     standings: Standings
 
 
+@frozen
+class LedgerStatus:
+    """How a ledger stands, for whoever runs it.
+
+    Attributes:
+        trouble: Why nothing is admitted; empty if the ledger is healthy.
+        open_reservations: How many are open, lapsed ones that nobody met yet among them.
+        epoch: Which life of its data this is; empty before the first operation, and for a ledger
+            that dies with its process.
+        since_us: When that began, None if it is not known.
+        sequence: How many transactions it has seen.
+        kept: How it is kept, in the ledger's own words.
+    """
+
+    trouble: str
+    open_reservations: int
+    epoch: str = ""
+    since_us: int | None = None
+    sequence: int = 0
+    kept: Mapping[str, str] = Factory(dict)
+
+
 class Ledger(Protocol):
     """Where budgets are kept. Every method is atomic, thread safe, and bounded in time.
 
@@ -169,6 +191,12 @@ class Ledger(Protocol):
 
     def ping(self) -> None:
         """Return if the ledger can be read and written now."""
+
+    def status(self) -> LedgerStatus:
+        """How the ledger stands. Changes nothing, and answers also where nothing is admitted."""
+
+    def accept(self) -> bool:
+        """Let a ledger that is halted go on with what is there; False if there was nothing to accept."""
 
     def close(self) -> None:
         """Give back what is open. The ledger may be used again afterwards."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from coreason_budget.errors import ConfigError
-from coreason_budget.ledger.base import Clock
+from coreason_budget.ledger.base import Clock, LedgerStatus
 from coreason_budget.ledger.journal import JOURNAL_LENGTH, JournalEntry, Movement
 from coreason_budget.ledger.record import LAPSED, OPEN, Record
 from coreason_budget.ledger.rules import check_sound
@@ -69,6 +69,16 @@ class MemoryLedger(SerialLedger):
         """See `Ledger.ping`."""
         with self._read():
             return
+
+    def status(self) -> LedgerStatus:
+        """See `Ledger.status`. What lives and dies with its process forgets nothing in between."""
+        self._check_process()
+        with self._lock:
+            return LedgerStatus("", sum(map(self._is_open, self._open)), kept={"where": "the memory of this process"})
+
+    def accept(self) -> bool:
+        """See `Ledger.accept`."""
+        return False
 
     def close(self) -> None:
         """See `Ledger.close`."""

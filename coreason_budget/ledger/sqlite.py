@@ -9,12 +9,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from coreason_budget.errors import ConfigError
-from coreason_budget.ledger.base import Clock
+from coreason_budget.ledger.base import Clock, LedgerStatus
 from coreason_budget.ledger.journal import JOURNAL_LENGTH, PAGE, JournalEntry, Movement, decode_entry, encode_entry
+from coreason_budget.ledger.life import halted
 from coreason_budget.ledger.record import LAPSED, Record, decode, encode
 from coreason_budget.ledger.rules import check_sound
 from coreason_budget.ledger.serial import SerialLedger
-from coreason_budget.ledger.sqlite_file import Kind, SqliteFile
+from coreason_budget.ledger.sqlite_file import JOURNAL_MODE, Kind, SqliteFile
+from coreason_budget.ledger.sqlite_life import Floor, SqliteLife
 from coreason_budget.model import Account, Standings
 
 SCHEMA = 2
@@ -22,7 +24,9 @@ _PURGED_AT_ONCE = 100
 _CUT_EVERY = 100
 
 _CREATE = """
-CREATE TABLE namespace (name TEXT PRIMARY KEY, timezone TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE namespace (
+    name TEXT PRIMARY KEY, timezone TEXT NOT NULL, life TEXT NOT NULL, sequence INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 CREATE TABLE account (
     namespace TEXT NOT NULL, key TEXT NOT NULL, used INTEGER NOT NULL, reserved INTEGER NOT NULL,
     expires_us INTEGER, PRIMARY KEY (namespace, key)
@@ -39,7 +43,6 @@ CREATE INDEX account_expiry ON account (expires_us) WHERE expires_us IS NOT NULL
 CREATE INDEX record_lapse ON record (namespace, lapses_us) WHERE lapses_us IS NOT NULL;
 CREATE INDEX record_expiry ON record (expires_us) WHERE expires_us IS NOT NULL;
 """
-_JOIN = "INSERT INTO namespace VALUES (?, ?)"
 # BEGIN IMMEDIATE is content with a file that can only be read; this is not, and changes nothing.
 _WRITABLE = "DELETE FROM namespace WHERE FALSE"
 _TIMEZONE = "SELECT timezone FROM namespace WHERE name = ?"
@@ -54,6 +57,7 @@ INSERT INTO record VALUES (?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET body = excluded.body, lapses_us = excluded.lapses_us, expires_us = excluded.expires_us
 """
 _DUE = "SELECT op_id, body FROM record WHERE namespace = ? AND lapses_us <= ? ORDER BY lapses_us LIMIT ?"
+_OPEN = "SELECT count(*) FROM record WHERE namespace = ? AND lapses_us IS NOT NULL"
 _NOTE = """
 INSERT INTO journal SELECT ?1, coalesce(max(id), 0) + 1, ?2, ?3 FROM journal WHERE namespace = ?1 RETURNING id
 """
@@ -104,13 +108,15 @@ class SqliteLedger(SerialLedger):
         clock: Clock = int,
         journal_length: int = JOURNAL_LENGTH,
     ) -> None:
-        self._file = SqliteFile(path, Kind("ledger", "ledger_url", SCHEMA, _CREATE, _WRITABLE), self._join)
+        kind = Kind("ledger", "ledger_url", SCHEMA, _CREATE, _WRITABLE, is_replaceable=True)
+        self._file = SqliteFile(path, kind, self._join)
         self.path = self._file.path
         self._namespace = namespace
         self._timezone = timezone
         self._timeout_s = timeout_s
         self._clock = clock
         self._journal_length = journal_length
+        self._life = SqliteLife(namespace, SCHEMA, timezone)
 
     def ping(self) -> None:
         """See `Ledger.ping`."""
@@ -143,19 +149,61 @@ class SqliteLedger(SerialLedger):
                 return
             op_id = records[-1].op_id
 
+    def status(self) -> LedgerStatus:
+        """See `Ledger.status`."""
+        floor = self._life.floor
+        with self._file.read(self._timeout_s) as connection:
+            trouble, life, sequence = self._life.stand(connection.execute, floor)
+            count = self._transaction(connection).open_reservations()
+        if life is None:
+            return LedgerStatus(trouble, count, kept=self._kept())
+        return LedgerStatus(trouble, count, life.id, life.since_us, sequence, self._kept())
+
+    def accept(self) -> bool:
+        """See `Ledger.accept`."""
+        floor = self._life.floor
+        with self._file.write(self._timeout_s) as connection:
+            return self._life.accept(connection.execute, floor)
+
     def close(self) -> None:
         """See `Ledger.close`. Closes the calling thread's connection."""
         self._file.close()
 
     @contextmanager
     def _write(self, op_id: str) -> Iterator[_SqliteTransaction]:
-        with self._file.write(self._timeout_s, op_id) as connection:
+        floor = self._life.floor
+        with self._halting(floor), self._file.write(self._timeout_s, op_id) as connection:
+            self._compare(connection, floor)
+            before = connection.total_changes
             yield self._transaction(connection)
+            has_written = connection.total_changes > before
+            committed = self._life.advance(connection.execute) if has_written else int
+        committed()
 
     @contextmanager
     def _read(self) -> Iterator[_SqliteTransaction]:
-        with self._file.read(self._timeout_s) as connection:
+        floor = self._life.floor
+        with self._halting(floor), self._file.read(self._timeout_s) as connection:
+            self._compare(connection, floor)
             yield self._transaction(connection)
+
+    def _compare(self, connection: sqlite3.Connection, floor: Floor) -> None:
+        if self._life.loss(connection.execute, floor):
+            raise _LossError
+
+    @contextmanager
+    def _halting(self, floor: Floor) -> Iterator[None]:
+        """Halt the namespace for everybody if it lost what this process knows."""
+        try:
+            yield
+        except _LossError:
+            with self._file.write(self._timeout_s) as connection:
+                reason = self._life.halt(connection.execute, floor)
+            raise halted(reason) from None
+
+    def _kept(self) -> dict[str, str]:
+        server = f"sqlite {sqlite3.sqlite_version}"
+        return {"server": server, "file": str(self.path), "journal_mode": JOURNAL_MODE, "synchronous": "full"}
 
     def _transaction(self, connection: sqlite3.Connection) -> _SqliteTransaction:
         now_us = self._clock(time.time_ns() // 1000)
@@ -164,7 +212,7 @@ class SqliteLedger(SerialLedger):
     def _join(self, connection: sqlite3.Connection) -> None:
         row = connection.execute(_TIMEZONE, (self._namespace,)).fetchone()
         if row is None:
-            connection.execute(_JOIN, (self._namespace, self._timezone))
+            self._life.begin(connection.execute)
             transaction = self._transaction(connection)
             transaction.note(JournalEntry(transaction.now_us, "begin"))
         elif row[0] != self._timezone:
@@ -173,6 +221,10 @@ class SqliteLedger(SerialLedger):
                 "set that zone, or use another namespace or file",
                 field="timezone",
             )
+
+
+class _LossError(Exception):
+    """The file lost what this process knows."""
 
 
 class _SqliteTransaction:
@@ -208,6 +260,9 @@ class _SqliteTransaction:
     def due(self, most: int) -> list[Record]:
         rows = self._execute(_DUE, (self._namespace, self.now_us, most)).fetchall()
         return [decode(op_id, body) for op_id, body in rows]
+
+    def open_reservations(self) -> int:
+        return int(self._execute(_OPEN, (self._namespace,)).fetchone()[0])
 
     def note(self, entry: JournalEntry) -> None:
         if not self._journal_length:

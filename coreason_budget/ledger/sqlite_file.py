@@ -18,7 +18,7 @@ from coreason_budget.errors import ConfigError, LedgerCorruptError, LedgerUnavai
 from coreason_budget.ledger.forking import ForkGate
 
 # Older libraries can corrupt a WAL under concurrent checkpoints: https://sqlite.org/wal.html#walresetbug
-_WAL_IS_SAFE = sqlite3.sqlite_version_info >= (3, 51, 3)
+JOURNAL_MODE = "wal" if sqlite3.sqlite_version_info >= (3, 51, 3) else "truncate"
 _SHORTEST_NAP_S = 0.002
 _LONGEST_NAP_S = 0.02
 _SNAPSHOT = "SELECT count(*) FROM sqlite_schema"
@@ -34,6 +34,7 @@ class Kind:
         schema: Its version, kept in ``user_version``.
         create: The statements that make it.
         touch: A statement that needs a file that can be written, and changes nothing.
+        is_replaceable: Another file in its place is opened: whoever uses it compares what it holds.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Kind:
     schema: int
     create: str
     touch: str
+    is_replaceable: bool = False
 
 
 class SqliteFile:
@@ -108,10 +110,9 @@ class SqliteFile:
         """This thread's connection, with no transaction left open afterwards."""
         with _gate.operation(deadline_s):
             opened: _Opened | None = getattr(self._local, "opened", None)
-            if opened is None or opened.pid != os.getpid():
+            if opened is None or opened.pid != os.getpid() or self._is_replaced(opened):
                 self._local.opened = None
                 opened = self._local.opened = self._open(deadline_s)
-            self._check_same_file(opened)
             try:
                 yield opened.connection
             except BaseException:
@@ -122,7 +123,7 @@ class SqliteFile:
         # Whoever drops the last reference closes it, and that need not be the thread that uses it.
         connection = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
         try:
-            _wait(connection, f"PRAGMA journal_mode={'WAL' if _WAL_IS_SAFE else 'TRUNCATE'}", deadline_s)
+            _wait(connection, f"PRAGMA journal_mode={JOURNAL_MODE}", deadline_s)
             connection.execute("PRAGMA synchronous=FULL")
             _wait(connection, "BEGIN IMMEDIATE", deadline_s)
             self._make(connection)
@@ -152,16 +153,27 @@ class SqliteFile:
                 field=kind.setting,
             )
 
-    def _check_same_file(self, opened: _Opened) -> None:
+    def _is_replaced(self, opened: _Opened) -> bool:
+        """Whether another file is in the place of the one that was opened.
+
+        Raises:
+            LedgerUnavailableError: None is, or none may be.
+        """
+        name = self._kind.name
         try:
             status = self.path.stat()
         except OSError:
-            status = None
-        if status is None or (status.st_dev, status.st_ino) != (opened.device, opened.inode):
             raise LedgerUnavailableError(
-                f"the {self._kind.name} file {self.path} was deleted or replaced while in use; what was spent may "
-                "be gone. Put it back, or restart to begin with what is there"
+                f"the {name} file {self.path} was deleted while in use; what was spent may be gone. Put it back; or "
+                "let a new process begin an empty one (a ledger goes on with that by `coreason-budget ledger accept`)"
+            ) from None
+        is_same = (status.st_dev, status.st_ino) == (opened.device, opened.inode)
+        if not is_same and not self._kind.is_replaceable:
+            raise LedgerUnavailableError(
+                f"the {name} file {self.path} was replaced while in use; what was spent may be gone. "
+                "Put it back, or restart to begin with what is there"
             )
+        return not is_same
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

@@ -1,6 +1,6 @@
 """For whoever writes a ledger: a contract suite that proves the laws on it, and a manual clock.
 
-A ledger is a class with the ten methods of `coreason_budget.ledger.base.Ledger`. It decides
+A ledger is a class with the twelve methods of `coreason_budget.ledger.base.Ledger`. It decides
 nothing itself: it reads what is known, asks `coreason_budget.ledger.rules` what that means, and
 carries the answer out atomically. One whose transactions run one after another (a lock, a
 database) is quickest written as a `coreason_budget.ledger.serial.SerialLedger`: give it its two
@@ -37,7 +37,7 @@ A test of an application takes its time from a `ManualClock`::
 import pytest
 
 # Without this a failed law would not show its values: pytest rewrites test files only.
-_SUITES = ("admission", "books", "endings", "fork", "journal", "keys", "lapses", "races", "walk")
+_SUITES = ("admission", "books", "endings", "fork", "journal", "keys", "lapses", "races", "status", "walk")
 pytest.register_assert_rewrite(*(f"{__name__}.{name}" for name in _SUITES))
 
 from coreason_budget.testing.clock import ManualClock  # noqa: E402

@@ -65,6 +65,7 @@ class Bare:
             for name in names:
                 pipe.hincrby(name, "used", 1)
             self._note(pipe)
+            pipe.incr(f"{self._tag}sequence")
             pipe.execute()
 
     def reserve(self) -> str:
@@ -80,6 +81,7 @@ class Bare:
             for number, name in enumerate(self._names):
                 pipe.copy(name, f"{self._tag}v:{number}:{op_id}", replace=True)
             self._note(pipe)
+            pipe.incr(f"{self._tag}sequence")
             pipe.execute()
         return op_id
 
@@ -97,6 +99,7 @@ class Bare:
             pipe.zrem(f"{self._tag}open", op_id)
             pipe.delete(*copies)
             self._note(pipe)
+            pipe.incr(f"{self._tag}sequence")
             pipe.execute()
 
     def _note(self, pipe: redis.client.Pipeline) -> None:
@@ -108,6 +111,7 @@ class Bare:
                 pipe.get(f"{self._tag}r:{op_id}")
                 pipe.xlen(f"{self._tag}journal")
             pipe.get(f"{self._tag}epoch")
+            pipe.get(f"{self._tag}sequence")
             for name in names:
                 pipe.hmget(name, ["used", "reserved"])
             for copy in copies:

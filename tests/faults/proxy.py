@@ -19,8 +19,7 @@ class Proxy:
     """
 
     def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        self._target = (parts.hostname or "127.0.0.1", parts.port or 6379)
+        self.lead_to(url)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._lock = threading.Lock()
         self._budget: dict[str, int] = {}
@@ -42,6 +41,11 @@ class Proxy:
             self._meanwhile, self._before = meanwhile, before
             self._done.clear()
             self.passed = {"request": 0, "reply": 0}
+
+    def lead_to(self, url: str) -> None:
+        """Let new connections go to this server, as after a failover."""
+        parts = urlsplit(url)
+        self._target = (parts.hostname or "127.0.0.1", parts.port or 6379)
 
     def has_fired(self) -> bool:
         """Whether the conversation was broken; waits for what runs meanwhile."""

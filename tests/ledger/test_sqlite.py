@@ -99,7 +99,7 @@ def test_a_file_that_vanished_is_unavailable(path: Path, verb: str, how: str) ->
     path.rename(path.with_name("away.db"))
     if how == "replaced":
         _guard(path).charge(BOB, Amounts(1))
-    with pytest.raises(LedgerUnavailableError, match="deleted or replaced"):
+    with pytest.raises(LedgerUnavailableError, match=f"{how}.* while in use"):
         _VERBS[verb](guard)
     path.with_name("away.db").rename(path)
     assert standing(guard, ALICE, "user") == (USD, 0)

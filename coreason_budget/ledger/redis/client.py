@@ -54,6 +54,10 @@ class Link:
                 raise _refusal(answer)
         return answers
 
+    def try_ask(self, packet: bytes, replies: int) -> list[Any]:
+        """As `ask`, with None for every command that the server refused."""
+        return [None if isinstance(a, ResponseError) else a for a in self._exchange(packet, replies)]
+
     def transact(self, packet: bytes, commands: int) -> list[Any] | None:
         """Send ``MULTI``, that many commands and ``EXEC``; None if a WATCH stopped it.
 

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from coreason_budget.errors import LedgerCorruptError
 from coreason_budget.ledger.journal import JournalEntry, encode_entry
 from coreason_budget.ledger.rules import check_sound
+from coreason_budget.money import MAX_ACCOUNT
 
 Command: TypeAlias = tuple[bytes | int, ...]
 
@@ -22,6 +23,7 @@ class Keys:
     key                 type        holds
     ==================  ==========  =====================================================
     ``{ns}:epoch``      string      which life of this database, its schema and time zone
+    ``{ns}:sequence``   string      how many transactions this database has seen
     ``{ns}:a:ACCOUNT``  hash        ``used`` and ``reserved``
     ``{ns}:r:OP_ID``    string      the record of an op id
     ``{ns}:v:N:OP_ID``  hash        the N-th limited account just after the hold of OP_ID
@@ -36,6 +38,7 @@ class Keys:
     def __init__(self, namespace: str, journal_length: int) -> None:
         tag = f"{{{namespace}}}:".encode()
         self.epoch = tag + b"epoch"
+        self.sequence = tag + b"sequence"
         self.open = tag + b"open"
         self.journal = tag + b"journal"
         self.journal_length = journal_length
@@ -84,6 +87,23 @@ def transaction(commands: Iterable[Command]) -> bytes:
     return b"".join((_MULTI, pack(commands), _EXEC))
 
 
+def sequence_of(reply: Any) -> int:
+    """The reply of GET sequence; 0 before the first transaction.
+
+    Raises:
+        LedgerCorruptError: It is not a count, or the next transaction could not count on.
+    """
+    sequence = count(reply, "sequence")
+    if sequence > MAX_ACCOUNT:
+        raise LedgerCorruptError(f"the sequence in Redis is {sequence}, which is not a count; nothing was written")
+    return sequence
+
+
+def time_of(reply: Any) -> int:
+    """The reply of TIME, in microseconds."""
+    return int(reply[0]) * 1_000_000 + int(reply[1])
+
+
 def standing(key: str, reply: list[bytes | None]) -> tuple[int, int]:
     """The reply of HMGET used reserved.
 
@@ -103,5 +123,5 @@ def count(value: Any, key: str) -> int:
     if value is None:
         return 0
     if not (isinstance(value, bytes) and value.isdigit() and len(value) <= 19):
-        raise LedgerCorruptError(f"account {key!r} holds {value!r:.60}, which is not a count; nothing was written")
+        raise LedgerCorruptError(f"{key!r} in Redis holds {value!r:.60}, which is not a count; nothing was written")
     return int(value)

@@ -1,108 +1,189 @@
-"""The epoch of a namespace: which life of the database this is, and how it is kept."""
+"""The epoch of a namespace in Redis: made at first contact, watched by every mutation, compared by every packet."""
 
 from __future__ import annotations
 
-import json
 import logging
-import secrets
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
-from coreason_budget.errors import ConfigError, LedgerCorruptError, LedgerUnavailableError
+from attrs import frozen
+
+from coreason_budget.errors import LedgerUnavailableError
+from coreason_budget.ledger.life import Known, Life, halted
 from coreason_budget.ledger.redis.client import Link
-from coreason_budget.ledger.redis.codec import Command, pack, transaction
+from coreason_budget.ledger.redis.codec import Command, Keys, pack, sequence_of, time_of, transaction
+from coreason_budget.ledger.redis.server import Facts, check_facts, read_facts, say
 
 SCHEMA = 2
-OLDEST_SERVER = (6, 2)
 
 _log = logging.getLogger("coreason_budget")
 
 
-class Epoch:
-    """Made at first contact, then watched by every mutation and compared by every read.
+@frozen
+class Floor:
+    """What was known when a packet was sent: its reply may be no lower."""
 
-    A database that was flushed, restored or swapped looks like one where nothing was spent; a
-    process that has seen one epoch works with no other. ``birth`` tells what is written together
-    with a new epoch, from the server's time.
+    known: Known
+    sequence: int
+
+
+@frozen
+class Sight:
+    """The epoch as a packet found it, at the server's time."""
+
+    text: bytes | None
+    life: Life | None
+    sequence: int
+    now_us: int
+
+
+class Epoch:
+    """A process works in the life of the database that it has seen, and in a later one that was accepted.
+
+    A database that was flushed, restored or failed over to is halted by whoever notices; see
+    `coreason_budget.ledger.life`. ``birth`` tells what is written together with a first life, from the
+    server's time.
     """
 
-    def __init__(self, key: bytes, timezone: str, birth: Callable[[int], Sequence[Command]]) -> None:
-        self._key = key
-        self._timezone = timezone
+    def __init__(
+        self, keys: Keys, timezone: str, birth: Callable[[int], Sequence[Command]], allow_eviction: bool = False
+    ) -> None:
+        self._keys = keys
         self._birth = birth
-        self._seen: bytes | None = None
+        self._timezone = timezone
+        self._allow_eviction = allow_eviction
+        self._known: Known | None = None
 
     @property
     def is_joined(self) -> bool:
         """Whether this process has seen the epoch."""
-        return self._seen is not None
+        return self._known is not None
+
+    @property
+    def floor(self) -> Floor | None:
+        """What is known now, None before `join`. Take it before a packet is sent."""
+        known = self._known
+        return None if known is None else Floor(known, known.sequence)
 
     def join(self, link: Link) -> None:
         """Make the epoch or take the one that is there.
 
         Raises:
             ConfigError: The namespace is kept by another schema or in another time zone, or the
-                server is too old.
+                server is too old or may evict.
+            LedgerUnavailableError: The namespace is halted.
         """
-        made = {"id": secrets.token_hex(16), "schema": SCHEMA, "timezone": self._timezone}
-        text = json.dumps(made, separators=(",", ":")).encode()
-        look: list[Command] = [(b"UNWATCH",), (b"WATCH", self._key), (b"GET", self._key), (b"TIME",)]
-        *_, found, time = link.ask(pack(look), len(look))
-        if found is None:
-            writes: list[Command] = [(b"SET", self._key, text), *self._birth(int(time[0]) * 1_000_000 + int(time[1]))]
-            link.transact(transaction(writes), len(writes))
-            found = link.ask(pack([(b"GET", self._key)]), 1)[0]
-        self._check_settings(found)
-        _check_server(link)
-        self._seen = found
+        self._check_server(link)
+        sight = self.watch(link)
+        if sight.life is None:
+            self.write(link, Life.begin(SCHEMA, self._timezone, sight.now_us), self._birth(sight.now_us))
+            sight = self.look(link)
+        self._known = Known(self._usable(sight), sight.text, sight.sequence, sight.now_us)
 
-    def check(self, found: bytes | None) -> None:
-        """Compare what a packet read.
+    def look(self, link: Link, before: Sequence[Command] = ()) -> Sight:
+        """See where the namespace stands, after these commands."""
+        commands = [*before, (b"GET", self._keys.epoch), (b"GET", self._keys.sequence), (b"TIME",)]
+        text, sequence, now = link.ask(pack(commands), len(commands))[-3:]
+        return self._sight(text, sequence, time_of(now))
+
+    def check(self, link: Link, floor: Floor | None, text: Any, sequence_reply: Any, now_us: int) -> None:
+        """Compare what a packet read with what was known when it was sent.
 
         Raises:
-            LedgerUnavailableError: Another epoch, or none.
+            LedgerUnavailableError: The namespace is halted, or has to be and now is.
+            ConfigError: An accepted epoch whose server or settings are not right.
         """
-        if found != self._seen:
-            raise LedgerUnavailableError(
-                "the Redis database was flushed, restored or replaced while in use: what was spent may be "
-                "gone. Put its data back, or restart this application to begin with what is there"
-            )
+        assert floor is not None, "an operation joins before it looks"
+        sequence = sequence_of(sequence_reply)
+        if text == floor.known.text and sequence >= floor.sequence:
+            floor.known.note(sequence, now_us)
+            return
+        sight = self._sight(text, sequence_reply, now_us)
+        if sight.life is not None and sight.life.halted is not None:
+            raise halted(sight.life.halted.reason)
+        if floor.known.loss(floor.sequence, sight.life, sequence):
+            raise halted(self._halt(link, floor))
+        if sight.life is None or sight.life.id == floor.known.life.id:
+            floor.known.note(sequence, now_us)
+        else:
+            self._follow(link, floor.known, sight)
 
-    def _check_settings(self, found: bytes | None) -> None:
-        try:
-            settings = json.loads(found or b"")
-            schema, timezone = settings["schema"], settings["timezone"]
-        except (ValueError, KeyError, TypeError):
-            raise LedgerCorruptError(f"{self._key.decode()} in Redis is not an epoch: {found!r:.80}") from None
-        if schema != SCHEMA:
-            raise ConfigError(
-                f"ledger_url: the namespace is kept by schema {schema}, this is {SCHEMA}; "
-                "upgrade coreason-budget or use another namespace",
-                field="ledger_url",
-            )
-        if timezone != self._timezone:
-            raise ConfigError(
-                f"timezone: the namespace is kept in {timezone}, not {self._timezone}; "
-                "set that zone or use another namespace",
-                field="timezone",
-            )
+    def transact(self, link: Link, packet: bytes, commands: int) -> list[Any] | None:
+        """`Link.transact` for a transaction that ends with its INCR of the sequence: remembers that."""
+        known = self._known
+        done = link.transact(packet, commands)
+        if done is not None and known is not None:
+            known.note(int(done[-1]))
+        return done
 
+    def trouble(self, sight: Sight, floor: Floor | None) -> str:
+        """Why nothing is admitted where this was seen, as far as this process knows; else empty."""
+        if sight.life is not None and sight.life.halted is not None:
+            return sight.life.halted.reason
+        return "" if floor is None else floor.known.loss(floor.sequence, sight.life, sight.sequence)
 
-def _check_server(link: Link) -> None:
-    """Refuse a server that is too old, and say once what may make it forget."""
-    try:
-        info = _parse_info(link.ask(pack([(b"INFO",)]), 1)[0])
-    except LedgerUnavailableError:
-        return  # Not every user may ask; the commands themselves still fail closed.
-    version = info.get("redis_version", "")
-    if version and tuple(int(n) for n in version.split(".")[:2] if n.isdigit()) < OLDEST_SERVER:
-        raise ConfigError(f"ledger_url: Redis {version} is too old; 6.2 or newer is needed", field="ledger_url")
-    if info.get("maxmemory_policy", "noeviction") != "noeviction":
-        _log.warning("Redis may evict budgets (maxmemory-policy %s): set noeviction", info["maxmemory_policy"])
-    if info.get("aof_enabled") == "0":
-        _log.warning("Redis keeps no append-only file: a restart may forget what was spent (appendonly yes)")
+    def check_fit(self, life: Life | None, facts: Facts) -> None:
+        """Compare a life and a server with the settings.
 
+        Raises:
+            ConfigError: One of them does not fit.
+        """
+        check_facts(facts, self._allow_eviction)
+        if life is not None:
+            life.check_settings(SCHEMA, self._timezone)
 
-def _parse_info(reply: Any) -> dict[str, str]:
-    lines = reply.decode(errors="replace").splitlines() if isinstance(reply, bytes) else ()
-    return {name: value for name, colon, value in (line.partition(":") for line in lines) if colon}
+    def accepted(self, sight: Sight) -> Life:
+        """The life that begins when an operator accepts what was seen."""
+        life = sight.life or Life.begin(SCHEMA, self._timezone, sight.now_us)
+        life.check_settings(SCHEMA, self._timezone)
+        return life.accept(sight.now_us, 0 if self._known is None else self._known.seen_us)
+
+    def write(self, link: Link, life: Life, birth: Sequence[Command] = ()) -> bool:
+        """Put a life in the place of the watched one; tell if the WATCH let it."""
+        commands: list[Command] = [(b"SET", self._keys.epoch, life.encode().encode()), *birth]
+        return link.transact(transaction(commands), len(commands)) is not None
+
+    def watch(self, link: Link) -> Sight:
+        """See where the namespace stands, and watch its epoch."""
+        return self.look(link, [(b"UNWATCH",), (b"WATCH", self._keys.epoch)])
+
+    def _halt(self, link: Link, floor: Floor) -> str:
+        """Halt the namespace for everybody, if it still is as it was seen; tell why it is halted."""
+        sight = self.watch(link)
+        if sight.life is not None and sight.life.halted is not None:
+            return sight.life.halted.reason
+        reason = floor.known.loss(floor.sequence, sight.life, sight.sequence)
+        if not reason:
+            raise LedgerUnavailableError("the database was replaced just now; try again")
+        life = sight.life or Life.begin(SCHEMA, self._timezone, sight.now_us)
+        # A server that refuses the write admits nothing either.
+        with suppress(LedgerUnavailableError):
+            if self.write(link, life.halt(reason, sight.now_us, floor.known.seen_us)):
+                _log.error("the ledger is halted for everybody: %s", reason)
+        return reason
+
+    def _follow(self, link: Link, known: Known, sight: Sight) -> None:
+        """Go on in an epoch that an operator accepted."""
+        life = self._usable(sight)
+        self._check_server(link)
+        if self._known is known:
+            self._known = Known(life, sight.text, sight.sequence, sight.now_us)
+            _log.warning("an operator accepted the ledger as it is: epoch %s follows %s", life.id, known.life.id)
+
+    def _usable(self, sight: Sight) -> Life:
+        if sight.life is None:
+            raise LedgerUnavailableError("the database was flushed just now; try again")
+        sight.life.check_settings(SCHEMA, self._timezone)
+        if sight.life.halted is not None:
+            raise halted(sight.life.halted.reason)
+        return sight.life
+
+    def _sight(self, text: Any, sequence_reply: Any, now_us: int) -> Sight:
+        life = None if text is None else Life.decode(text, f"{self._keys.epoch.decode()} in Redis")
+        return Sight(text, life, sequence_of(sequence_reply), now_us)
+
+    def _check_server(self, link: Link) -> None:
+        facts = read_facts(link)
+        self.check_fit(None, facts)
+        say(facts)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from coreason_budget.ledger.journal import PAGE, JournalEntry, Page, decode_entry
 from coreason_budget.ledger.record import LAPSED, OPEN, Record, decode
 from coreason_budget.ledger.redis.client import Link
-from coreason_budget.ledger.redis.codec import NOTE, Command, Keys, pack, standing, transaction
+from coreason_budget.ledger.redis.codec import NOTE, Command, Keys, pack, standing, time_of, transaction
 from coreason_budget.ledger.redis.epoch import Epoch
 from coreason_budget.ledger.redis.operation import Operation, Operations
 from coreason_budget.ledger.redis.packets import Reader
-
-_T = TypeVar("_T")
 
 
 class History:
@@ -28,21 +26,32 @@ class History:
 
     def page(self, after: str, keys: Sequence[str]) -> Page:
         """See `Ledger.page`: one transaction, so that all of it is one moment."""
+        return self._operations.run(partial(self._page, after, keys))
+
+    def _page(self, after: str, keys: Sequence[str], link: Link, operation: Operation) -> Page | None:
         start = f"({after}".encode() if after else b"-"
         commands: list[Command] = [
             (b"GET", self._keys.epoch),
+            (b"GET", self._keys.sequence),
             (b"TIME",),
             (b"XRANGE", self._keys.journal, b"-", b"+", b"COUNT", 1),
             (b"XRANGE", self._keys.journal, start, b"+", b"COUNT", PAGE),
             *((b"HMGET", self._keys.account(key), b"used", b"reserved") for key in keys),
         ]
-        epoch, time, oldest, found, *replies = self._ask(commands, _in_transaction)
-        self._epoch.check(epoch)
+        floor = self._epoch.floor
+        # A WATCH that an earlier operation left on the connection would stop it.
+        link.ask(pack([(b"UNWATCH",)]), 1)
+        done = link.transact(transaction(commands), len(commands))
+        if done is None:
+            return None
+        epoch, sequence, time, oldest, found, *replies = done
+        server_us = time_of(time)
+        self._epoch.check(link, floor, epoch, sequence, server_us)
         cursor = found[-1][0].decode() if found else after
         is_whole = not after or (bool(oldest) and _place(oldest[0][0]) <= _place(after.encode()))
         standings = {key: standing(key, reply) for key, reply in zip(keys, replies, strict=True)}
         entries = tuple([_entry(fields) for _, fields in found])
-        return Page(self._reader.now_us(time), entries, cursor, len(found) < PAGE, is_whole, standings)
+        return Page(self._reader.now_us(server_us), entries, cursor, len(found) < PAGE, is_whole, standings)
 
     def accounts(self) -> Iterator[str]:
         """See `Ledger.accounts`."""
@@ -62,7 +71,7 @@ class History:
         if not names:
             return []
         prefix = len(self._keys.record(""))
-        bodies = self._ask([(b"MGET", *names)], _in_packet)[0]
+        bodies = self._ask([(b"MGET", *names)])[0]
         pairs = [(name[prefix:].decode(), body) for name, body in zip(names, bodies, strict=True) if body is not None]
         return [record for record in (decode(*pair) for pair in pairs) if record.verb == "reserve"]
 
@@ -73,29 +82,13 @@ class History:
     def _walk(self, command: Callable[[bytes], Command]) -> Iterator[list[bytes]]:
         cursor = b"0"
         while True:
-            cursor, found = self._ask([command(cursor)], _in_packet)[0]
+            cursor, found = self._ask([command(cursor)])[0]
             yield found
             if cursor == b"0":
                 return
 
-    def _ask(self, commands: list[Command], how: Callable[[Link, list[Command]], _T | None]) -> _T:
-        return self._operations.run(partial(_attempt, how, commands))
-
-
-def _attempt(
-    how: Callable[[Link, list[Command]], _T | None], commands: list[Command], link: Link, operation: Operation
-) -> _T | None:
-    return how(link, commands)
-
-
-def _in_packet(link: Link, commands: list[Command]) -> list[Any]:
-    return link.ask(pack(commands), len(commands))
-
-
-def _in_transaction(link: Link, commands: list[Command]) -> list[Any] | None:
-    # A WATCH that an earlier operation left on the connection would stop it.
-    link.ask(pack([(b"UNWATCH",)]), 1)
-    return link.transact(transaction(commands), len(commands))
+    def _ask(self, commands: list[Command]) -> list[Any]:
+        return self._operations.run(lambda link, operation: link.ask(pack(commands), len(commands)))
 
 
 def _entry(fields: list[bytes]) -> JournalEntry:

@@ -15,10 +15,10 @@ from typing import Any, TypeVar
 
 from coreason_budget.errors import BudgetError, IdempotencyConflictError, ReservationError
 from coreason_budget.ledger import rules
-from coreason_budget.ledger.base import Charge, Clock, End, Outcome, Reading, Refused, Reserve
+from coreason_budget.ledger.base import Charge, Clock, End, LedgerStatus, Outcome, Reading, Refused, Reserve
 from coreason_budget.ledger.journal import JOURNAL_LENGTH, JournalEntry, Page, read_pages
 from coreason_budget.ledger.record import OPEN, Record, encode, op_id_of
-from coreason_budget.ledger.redis import reaper
+from coreason_budget.ledger.redis import operator, reaper
 from coreason_budget.ledger.redis.client import Client, Link, LinkLostError
 from coreason_budget.ledger.redis.codec import Keys
 from coreason_budget.ledger.redis.epoch import Epoch
@@ -43,6 +43,7 @@ class RedisLedger:
         timeout_s: The time one whole operation may take, retries within it.
         clock: The server's time (microseconds) -> the time to use.
         journal_length: How many entries the journal keeps (some hundred more at times), 0 for none.
+        allow_eviction: Whether a server may be used that evicts keys when its memory is full.
         connect: Makes a redis-py connection instead of the URL's, for tests.
 
     Raises:
@@ -60,14 +61,17 @@ class RedisLedger:
         timeout_s: float = 1.0,
         clock: Clock = int,
         journal_length: int = JOURNAL_LENGTH,
+        allow_eviction: bool = False,
         connect: Callable[[], Any] | None = None,
     ) -> None:
         self._keys = Keys(namespace, journal_length)
         self._client = Client(url, timeout_s, connect)
-        epoch = Epoch(self._keys.epoch, timezone, lambda us: self._keys.note(JournalEntry(clock(us), "begin")))
-        self._reader = Reader(self._keys, epoch, clock)
-        self._operations = Operations(self._client, epoch, timeout_s)
-        self._history = History(self._keys, epoch, self._reader, self._operations)
+        self._epoch = Epoch(
+            self._keys, timezone, lambda us: self._keys.note(JournalEntry(clock(us), "begin")), allow_eviction
+        )
+        self._reader = Reader(self._keys, self._epoch, clock)
+        self._operations = Operations(self._client, self._epoch, timeout_s)
+        self._history = History(self._keys, self._epoch, self._reader, self._operations)
 
     def reserve(self, request: Reserve) -> Outcome | Refused:
         """See `Ledger.reserve`."""
@@ -105,6 +109,15 @@ class RedisLedger:
     def ping(self) -> None:
         """See `Ledger.ping`."""
         self.read(lambda now_us: ())
+
+    def status(self) -> LedgerStatus:
+        """See `Ledger.status`."""
+        return self._operations.run(lambda link, _: operator.status(link, self._keys, self._epoch), joins=False)
+
+    def accept(self) -> bool:
+        """See `Ledger.accept`."""
+        decision = operator.Decision(self._epoch)
+        return self._operations.run(lambda link, _: decision.attempt(link), joins=False)
 
     def close(self) -> None:
         """See `Ledger.close`."""

@@ -30,8 +30,9 @@ class Operation:
         failures: Attempts since the last that got somewhere; the nap before the next grows with them.
     """
 
-    def __init__(self, op_id: str, deadline_s: float, unsure: bool) -> None:
+    def __init__(self, op_id: str, deadline_s: float, unsure: bool, epoch: Epoch) -> None:
         self.op_id = op_id
+        self._epoch = epoch
         self.deadline_s = deadline_s
         self.unsure = unsure
         self.fallback: Any = None
@@ -41,7 +42,7 @@ class Operation:
         """Send a transaction; None if its WATCH stopped it."""
         before, self.unsure = self.unsure, True
         try:
-            done = link.transact(writes.packet, len(writes))
+            done = self._epoch.transact(link, writes.packet, len(writes))
         except LedgerUnavailableError:
             self.unsure = before
             raise
@@ -58,28 +59,31 @@ class Operations:
         self._timeout_s = timeout_s
         self._unanswered: OrderedDict[str, bool] = OrderedDict()
 
-    def run(self, attempt: Callable[[Link, Operation], _T | None], op_id: str = "") -> _T:
+    def run(self, attempt: Callable[[Link, Operation], _T | None], op_id: str = "", *, joins: bool = True) -> _T:
         """Attempt until there is an answer. None from an attempt means: start again.
+
+        Args:
+            joins: Whether it works in the namespace's epoch; False to look at that from outside.
 
         Raises:
             LedgerUnavailableError: No answer in time, and nothing can have been done.
             OutcomeUnknownError: No answer in time, and something may have been.
         """
         unsure = self._unanswered.pop(op_id, False)
-        operation = Operation(op_id, time.monotonic() + self._timeout_s, unsure)
+        operation = Operation(op_id, time.monotonic() + self._timeout_s, unsure, self._epoch)
         try:
-            return self._run(attempt, operation)
+            return self._run(attempt, operation, joins)
         finally:
             if operation.unsure:
                 self._remember(op_id)
 
-    def _run(self, attempt: Callable[[Link, Operation], _T | None], operation: Operation) -> _T:
+    def _run(self, attempt: Callable[[Link, Operation], _T | None], operation: Operation, joins: bool) -> _T:
         while True:
             problem: Exception | None = None
             operation.failures += 1
             try:
                 with self._client.link(operation.deadline_s) as link:
-                    if not self._epoch.is_joined:
+                    if joins and not self._epoch.is_joined:
                         self._epoch.join(link)
                     answer = attempt(link, operation)
                 if answer is not None:

@@ -12,7 +12,7 @@ from coreason_budget.ledger.base import Clock
 from coreason_budget.ledger.journal import JournalEntry, Movement
 from coreason_budget.ledger.record import OPEN, Record, decode, encode
 from coreason_budget.ledger.redis.client import Link
-from coreason_budget.ledger.redis.codec import Command, Keys, count, pack, standing, transaction
+from coreason_budget.ledger.redis.codec import Command, Keys, count, pack, standing, time_of, transaction
 from coreason_budget.ledger.redis.epoch import Epoch
 from coreason_budget.model import Account, Entry, Standings
 
@@ -40,8 +40,8 @@ class Reader:
     """Reads one namespace by the ledger's clock."""
 
     def __init__(self, keys: Keys, epoch: Epoch, clock: Clock) -> None:
+        self.epoch = epoch
         self._keys = keys
-        self._epoch = epoch
         self._clock = clock
         self._offset_us = 0
 
@@ -53,9 +53,9 @@ class Reader:
         self, link: Link, op_ids: Sequence[str], accounts: Sequence[Account], copies: Sequence[bytes] = ()
     ) -> Look:
         """Watch the records of ``op_ids`` (if any) and read all of it, in one round trip."""
-        keys = self._keys
+        keys, floor = self._keys, self.epoch.floor
         records = [keys.record(op_id) for op_id in op_ids]
-        commands: list[Command] = [(b"GET", key) for key in (*records, keys.epoch)]
+        commands: list[Command] = [(b"GET", key) for key in (*records, keys.epoch, keys.sequence)]
         commands += [(b"HMGET", keys.account(a.key), b"used", b"reserved") for a in accounts]
         commands += [(b"HGET", key, b"used") for key in copies]
         commands += [(b"ZRANGE", keys.open, 0, 0, b"WITHSCORES"), (b"TIME",)]
@@ -65,14 +65,16 @@ class Reader:
         else:
             # Asks whether the server would take a write, without writing: the key is never there.
             before = [(b"SET", keys.writable, 1, b"XX")]
-        replies = iter(link.ask(pack(before + commands), len(before) + len(commands))[len(before) :])
+        answers = link.ask(pack(before + commands), len(before) + len(commands))[len(before) :]
+        server_us = time_of(answers[-1])
+        replies = iter(answers)
         bodies = [next(replies) for _ in op_ids]
-        self._epoch.check(next(replies))
+        self.epoch.check(link, floor, next(replies), next(replies), server_us)
         records_found = tuple([b if b is None else decode(o, b) for o, b in zip(op_ids, bodies, strict=True)])
         standings = {a.key: standing(a.key, next(replies)) for a in accounts}
         copies_found = [_copy(key, next(replies)) for key in copies]
-        oldest, server_time = replies
-        now_us = self.now_us(server_time)
+        oldest, _ = replies
+        now_us = self.now_us(server_us)
         has_lapsed = bool(oldest) and float(oldest[1]) <= now_us
         return Look(now_us, records_found, standings, copies_found, has_lapsed)
 
@@ -91,9 +93,8 @@ class Reader:
         command: Command = (b"ZRANGEBYSCORE", self._keys.open, b"-inf", now_us, b"LIMIT", 0, most)
         return [op_id.decode() for op_id in link.ask(pack([command]), 1)[0]]
 
-    def now_us(self, reply: list[bytes]) -> int:
-        """The ledger's time, by the reply of TIME."""
-        server_us = int(reply[0]) * 1_000_000 + int(reply[1])
+    def now_us(self, server_us: int) -> int:
+        """The ledger's time, by the server's."""
         self._offset_us = server_us - time.time_ns() // 1000
         return self._clock(server_us)
 
@@ -117,12 +118,12 @@ class Writes:
         self._counted: list[tuple[str, int, int]] = []
 
     def __len__(self) -> int:
-        return len(self._commands)
+        return len(self._commands) + 1
 
     @property
     def packet(self) -> bytes:
-        """The transaction on the wire."""
-        return transaction(self._commands)
+        """The transaction on the wire. Its last command advances the sequence."""
+        return transaction([*self._commands, (b"INCR", self._keys.sequence)])
 
     def save(self, record: Record) -> None:
         """Write a record. An open one stays until it is ended."""

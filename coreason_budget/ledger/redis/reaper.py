@@ -32,7 +32,7 @@ def reap(link: Link, keys: Keys, reader: Reader, now_us: int) -> bool:
             writes.unlist(op_id)
         elif record.is_due(look.now_us):
             end(writes, record, [next(found) for _ in open_copies(keys, record)], look.now_us)
-    link.transact(writes.packet, len(writes))
+    reader.epoch.transact(link, writes.packet, len(writes))
     return True
 
 

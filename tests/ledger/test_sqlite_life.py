@@ -1,0 +1,194 @@
+"""A ledger file that forgot: replaced, restored or overwritten, it is halted until it is back or accepted."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from coreason_budget.errors import LedgerCorruptError, LedgerUnavailableError
+from coreason_budget.guard import BudgetGuard
+from coreason_budget.ledger.sqlite import SqliteLedger
+from coreason_budget.model import Amounts
+from coreason_budget.testing.kit import ALICE, USD, guard_on, limit, standing
+
+overwriting = pytest.mark.skipif(
+    sqlite3.sqlite_version_info >= (3, 51, 3), reason="a WAL beside the file outlives what is written over it"
+)
+_VERBS: dict[str, Callable[[BudgetGuard], object]] = {
+    "reserve": lambda g: g.reserve(ALICE, Amounts(1)),
+    "charge": lambda g: g.charge(ALICE, Amounts(1)),
+    "check": lambda g: g.check(ALICE, Amounts(1)),
+    "usage": lambda g: g.usage(ALICE),
+    "settle": lambda g: g.settle("x", 1),
+    "release": lambda g: g.release("x"),
+    "ping": lambda g: g.ledger.ping(),
+}
+every_verb = pytest.mark.parametrize("verb", list(_VERBS))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the ledger is."""
+    return tmp_path / "budget.db"
+
+
+def _guard(path: Path, namespace: str = "coreason") -> BudgetGuard:
+    return guard_on(SqliteLedger(path, timeout_s=10, namespace=namespace), limit("user", USD))
+
+
+def _why(act: Callable[[], object]) -> str:
+    with pytest.raises(LedgerUnavailableError) as caught:
+        act()
+    return str(caught.value)
+
+
+def _assert_halted(guard: BudgetGuard) -> None:
+    for verb in _VERBS.values():
+        text = _why(lambda verb=verb: verb(guard))  # type: ignore[misc]
+        assert "ledger is halted" in text
+        assert "ledger accept" in text
+    assert guard.ledger.status().trouble
+
+
+def _charged(path: Path, times: int) -> tuple[BudgetGuard, bytes]:
+    """A process that charged once and then so many times, and a copy of the file in between."""
+    guard = _guard(path)
+    guard.charge(ALICE, Amounts(1))
+    guard.ledger.close()
+    old = path.read_bytes()
+    for _ in range(times):
+        guard.charge(ALICE, Amounts(1))
+    guard.ledger.close()
+    return guard, old
+
+
+@overwriting
+@every_verb
+def test_an_older_copy_written_over_the_file_is_halted(path: Path, verb: str) -> None:
+    """The same file, the same epoch, and fewer transactions than this process knows of."""
+    guard, old = _charged(path, 3)
+    _VERBS["usage"](guard)
+    path.write_bytes(old)
+    assert "went back from 4 to 1" in _why(lambda: _VERBS[verb](guard))
+    _assert_halted(guard)
+    _assert_halted(_guard(path))
+
+
+@every_verb
+def test_an_older_copy_in_its_place_is_halted(path: Path, verb: str) -> None:
+    """Another file under the same name; what a process acknowledged last is what it compares with."""
+    guard, old = _charged(path, 1)
+    path.unlink()
+    path.write_bytes(old)
+    assert "went back from 2 to 1" in _why(lambda: _VERBS[verb](guard))
+    _assert_halted(_guard(path))
+
+
+def test_what_is_put_back_is_trusted_again(path: Path) -> None:
+    """Also as a copy: what counts is what it holds, and nobody restarts."""
+    guard, old = _charged(path, 2)
+    right = path.read_bytes()
+    path.unlink()
+    path.write_bytes(old)
+    _assert_halted(guard)
+    path.unlink()
+    path.write_bytes(right)
+    guard.charge(ALICE, Amounts(1))
+    assert standing(guard, ALICE, "user") == standing(_guard(path), ALICE, "user") == (4, 0)
+
+
+def test_a_file_begun_anew_is_accepted_or_not_at_all(path: Path) -> None:
+    """Processes that knew the old one go on with the new one once an operator accepts it."""
+    guard, other = _guard(path), _guard(path)
+    for each in (guard, other):
+        each.charge(ALICE, Amounts(5))
+    path.unlink()
+    assert "was deleted while in use" in _why(lambda: guard.check(ALICE, Amounts(1)))
+    _guard(path).charge(ALICE, Amounts(1))
+    _assert_halted(guard)
+    _assert_halted(other)
+    operator = SqliteLedger(path)
+    assert operator.accept()
+    assert not operator.accept()
+    for each in (guard, other, _guard(path)):
+        each.charge(ALICE, Amounts(1))
+    assert standing(guard, ALICE, "user") == (4, 0)
+
+
+def test_an_old_copy_that_once_was_accepted_does_not_pass(path: Path) -> None:
+    """What was accepted before a process last found all in order is no news to it."""
+    guard, old = _charged(path, 1)
+    copies = []
+    for _ in range(2):
+        path.unlink()
+        path.write_bytes(old)
+        _assert_halted(guard)
+        assert guard.ledger.accept()
+        guard.charge(ALICE, Amounts(1))
+        guard.ledger.close()
+        copies.append(path.read_bytes())
+    path.unlink()
+    path.write_bytes(copies[0])
+    assert "it is in epoch" in _why(lambda: guard.charge(ALICE, Amounts(1)))
+
+
+def test_one_namespace_is_halted_and_another_goes_on(path: Path) -> None:
+    """They share a file, and not what its loss means to them."""
+    guard, old = _charged(path, 1)
+    path.unlink()
+    path.write_bytes(old)
+    other = _guard(path, "other")
+    other.charge(ALICE, Amounts(1))
+    _assert_halted(guard)
+    other.charge(ALICE, Amounts(1))
+    assert standing(other, ALICE, "user") == (2, 0)
+
+
+def test_only_what_writes_advances(path: Path) -> None:
+    """A refusal, a replay, a check and a ping leave the sequence where it is."""
+    guard = _guard(path)
+    guard.charge(ALICE, Amounts(USD), idempotency_key="k")
+    assert guard.ledger.status().sequence == 1
+    guard.charge(ALICE, Amounts(USD), idempotency_key="k")
+    guard.ledger.ping()
+    with pytest.raises(Exception, match="Budget exceeded"):
+        guard.reserve(ALICE, Amounts(1))
+    with pytest.raises(Exception, match="Budget exceeded"):
+        guard.check(ALICE, Amounts(1))
+    assert guard.ledger.status().sequence == 1
+
+
+def test_threads_raise_no_false_alarm(path: Path) -> None:
+    """Reads and writes of eight threads on one ledger, in whatever order they end."""
+    guard, errors = _guard(path), list[BaseException]()
+
+    def hammer(number: int) -> None:
+        try:
+            for turn in range(20):
+                (guard.charge if (turn + number) % 2 else guard.check)(ALICE, Amounts(1))
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=hammer, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert guard.ledger.status().sequence == 80
+
+
+def test_a_life_that_is_none_is_corrupt(path: Path) -> None:
+    """And the namespace is named."""
+    guard = _guard(path)
+    guard.charge(ALICE, Amounts(1))
+    guard.ledger.close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE namespace SET life = 'nonsense'")
+    connection.close()
+    with pytest.raises(LedgerCorruptError, match="coreason"):
+        guard.check(ALICE, Amounts(1))
