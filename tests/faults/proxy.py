@@ -1,46 +1,33 @@
-"""A TCP proxy that breaks one conversation at an exact byte, and tells whether it did."""
+"""A TCP proxy that does to a conversation what a fault says."""
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
-TRANSACTION = -1
+from tests.faults.faults import Cut, Fault
 
 
 class Proxy:
-    """Stands between a ledger and its server.
-
-    Arm it with `cut`: the next time that many bytes have gone one way, they are delivered and
-    the connection is closed on both sides.
-    """
+    """Stands between a ledger and its server. Set ``fault``, or `cut`."""
 
     def __init__(self, url: str) -> None:
         self.lead_to(url)
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._lock = threading.Lock()
-        self._budget: dict[str, int] = {}
-        self._meanwhile: Callable[[], object] = int
-        self._before = False
-        self._done = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self._numbers = itertools.count()
+        self.fault = Fault()
         self.passed = {"request": 0, "reply": 0}
         self.url = f"redis://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self, direction: str, after: int, meanwhile: Callable[[], object] = int, *, before: bool = False) -> None:
-        """Break the conversation once ``after`` further bytes of ``request`` or ``reply`` have passed.
-
-        With ``after`` at `TRANSACTION` it is the request that ends a transaction. ``meanwhile``
-        runs when the last bytes have passed, or just ``before`` they do.
-        """
-        with self._lock:
-            self._budget = {direction: after}
-            self._meanwhile, self._before = meanwhile, before
-            self._done.clear()
-            self.passed = {"request": 0, "reply": 0}
+        """Break the conversation once; see `Cut`."""
+        self.fault = Cut(direction, after, meanwhile, before=before)
+        self.passed = {"request": 0, "reply": 0}
 
     def lead_to(self, url: str) -> None:
         """Let new connections go to this server, as after a failover."""
@@ -48,8 +35,8 @@ class Proxy:
         self._target = (parts.hostname or "127.0.0.1", parts.port or 6379)
 
     def has_fired(self) -> bool:
-        """Whether the conversation was broken; waits for what runs meanwhile."""
-        return self._done.wait(10)
+        """Whether the fault happened; waits for what runs meanwhile."""
+        return self.fault.happened.wait(10)
 
     def close(self) -> None:
         """Take no more connections."""
@@ -59,43 +46,30 @@ class Proxy:
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
-            while True:
+            for number in self._numbers:
                 client, _ = self._listener.accept()
                 server = socket.create_connection(self._target)
+                for end in (client, server):
+                    end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 for source, sink, direction in ((client, server, "request"), (server, client, "reply")):
-                    source.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                    threading.Thread(target=self._pump, args=(source, sink, direction), daemon=True).start()
+                    arguments = (number, source, sink, direction)
+                    threading.Thread(target=self._pump, args=arguments, daemon=True).start()
 
-    def _pump(self, source: socket.socket, sink: socket.socket, direction: str) -> None:
+    def _pump(self, number: int, source: socket.socket, sink: socket.socket, direction: str) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
-                passing, is_cut = self._allow(direction, data)
-                if is_cut and self._before:
-                    self._meanwhile()
-                sink.sendall(passing)
-                if is_cut and not self._before:
-                    self._meanwhile()
-                if is_cut:
-                    self._done.set()
+                self.passed[direction] += len(data)
+                verdict = self.fault.judge(number, direction, data)
+                # What the peer has closed already does not undo the fault.
+                with contextlib.suppress(OSError):
+                    sink.sendall(verdict.passing)
+                verdict.afterwards()
+                if verdict.is_end:
                     break
         for end in (source, sink):
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
             end.close()
-
-    def _allow(self, direction: str, data: bytes) -> tuple[bytes, bool]:
-        with self._lock:
-            self.passed[direction] += len(data)
-            left = self._budget.get(direction)
-            if left == TRANSACTION:
-                left = len(data) if data.endswith(b"EXEC\r\n") else None
-            if left is None:
-                return data, False
-            if len(data) < left:
-                self._budget[direction] = left - len(data)
-                return data, False
-            self._budget = {}
-            return data[:left], True
 
 
 @contextlib.contextmanager

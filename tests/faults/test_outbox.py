@@ -21,7 +21,8 @@ from attrs import evolve, frozen
 from coreason_budget import BudgetManager, LedgerUnavailableError, OutcomeUnknownError
 from coreason_budget.outbox.spend import Spend
 from coreason_budget.testing.crowd import in_processes
-from tests.faults.proxy import TRANSACTION, proxied
+from tests.faults.faults import TRANSACTION, Cut
+from tests.faults.proxy import proxied
 from tests.faults.servers import PrivateServer
 from tests.outbox.kit import DEAD, manager, queued, spent, states
 
@@ -190,7 +191,7 @@ def test_a_lost_answer_is_booked_once(tmp_path: Path, valkey_url: str, verb: str
     with proxied(valkey_url) as proxy:
         far = place.open(proxy.url, timeout_s=0.3)
         far.usage("alice")
-        proxy.cut("request", TRANSACTION, meanwhile=proxy.close)
+        proxy.fault = Cut("request", TRANSACTION, silently=True)
         error = queued(partial(LOST[verb], far, reservation_id))
         assert proxy.has_fired()
         assert isinstance(error, OutcomeUnknownError)

@@ -1,0 +1,1 @@
+"""Histories of calls, held against a model of the laws."""
