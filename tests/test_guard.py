@@ -350,3 +350,52 @@ def test_a_settle_after_midnight_books_in_yesterday(make, clock):
     receipt = guard.settle(hold.reservation_id, 7)
     assert {b.account.start_s for b in receipt.balances} == {datetime(2026, 11, 23, tzinfo=UTC).timestamp()}
     assert set(_used(guard).values()) == {(0, 0)}
+
+
+class Recorder(MemoryLedger):
+    """Remembers what it was asked."""
+
+    def end(self, request):
+        self.asked = request
+        return super().end(request)
+
+
+@pytest.mark.parametrize("verb", ["settle", "release", "lapse"])
+def test_the_entries_that_a_caller_still_has_reach_the_ledger(make, clock, verb):
+    """They save Redis a round trip."""
+    ledger = Recorder(clock=clock)
+    guard = make(Limit("user", None, "day", "usd", USD), ledger=ledger)
+    hold = guard.reserve(ALICE, Amounts(5))
+    getattr(guard, verb)(hold.reservation_id, *([1] if verb == "settle" else []), entries=hold.entries)
+    assert ledger.asked.entries == hold.entries
+
+
+def test_a_check_asks_the_limited_accounts_alone(make):
+    """What no limit bounds says nothing of whether a call fits."""
+    guard = make(Limit("user", None, "day", "usd", USD))
+    assert [b.scope for b in guard.check(ALICE, Amounts(5)).balances] == ["user/alice"]
+    assert len(guard.usage(ALICE)) > 1
+
+
+def test_the_content_that_a_caller_gives_stands_for_a_settle(make):
+    """Law 4: the same content is the same call whatever its cost came to, and other content is not."""
+    guard = make(Limit("user", None, "day", "usd", USD))
+    id = guard.reserve(ALICE, Amounts(5)).reservation_id
+    guard.settle(id, 3, content=["usage", 7])
+    again = guard.settle(id, 4, content=["usage", 7])
+    assert (again.replayed, again.amounts.usd_nanos) == (True, 3)
+    with pytest.raises(ReservationError):
+        guard.settle(id, 3, content=["usage", 8])
+
+
+@pytest.mark.parametrize(
+    ("cost", "tokens", "field"), [(-1, None, "cost"), (lambda model: -1, None, "cost"), (1, -1, "tokens")]
+)
+def test_a_settle_of_no_amount_names_its_field(make, cost, tokens, field):
+    """Fixed or computed: the field is the caller's own."""
+    guard = make(Limit("user", None, "day", "usd", USD))
+    id = guard.reserve(ALICE, Amounts(5)).reservation_id
+    with pytest.raises(InvalidAmountError) as error:
+        guard.settle(id, cost, tokens, content="c")
+    assert error.value.field == field
+    assert str(error.value).startswith(f"{field}: ")

@@ -241,3 +241,37 @@ def test_a_too_long_integer_is_refused_without_being_printed():
     """An int whose text Python refuses to make is still an `InvalidAmountError`."""
     with pytest.raises(InvalidAmountError, match="more than 60 digits"):
         to_nanos(10 ** (sys.get_int_max_str_digits() + 1))
+
+
+@pytest.mark.parametrize(
+    ("convert", "amount", "says"),
+    [
+        (to_nanos, "no", "amount: 'no' is not an amount; allowed is a number of USD from 0 to 10000000, "),
+        (to_nanos, Decimal("-1.50"), "amount: -1.50 is not an amount; "),
+        (to_nanos, 10**7 + 1, "amount: 10000001 is too large; allowed is a number of USD from 0 to 10000000, "),
+        (to_nanos, 10**500, "amount: a number of more than 60 digits is not an amount; "),
+        (to_nanos, "x" * 58, "amount: '" + "x" * 58 + "' is not an amount; "),
+        (to_nanos, "x" * 59, "amount: '" + "x" * 56 + "... is not an amount; "),
+        (to_nanos, None, "amount: None is not an amount; "),
+        (to_limit_nanos, "no", "limit: 'no' is not an amount; allowed is a number of USD from 0 to 4000000000 "),
+        (to_limit_nanos, 5 * 10**9, "limit: 5000000000 is too large; allowed is a number of USD from 0 to 4000000000 "),
+        (to_limit_nanos, "1e-10", "limit: '1e-10' has more than 9 decimals; allowed is a number of USD from 0 to 40"),
+    ],
+)
+def test_a_refusal_shows_what_was_given_and_what_is_allowed(convert, amount, says):
+    """In one short line, and under the plain name where the caller gave none."""
+    with pytest.raises(InvalidAmountError) as error:
+        convert(amount)
+    assert str(error.value).startswith(says)
+    assert error.value.field == says.partition(":")[0]
+
+
+def test_a_value_that_cannot_be_shown_is_named_by_its_type():
+    """What its repr raises is not our caller's matter."""
+
+    class Shy:
+        def __repr__(self):
+            raise RuntimeError
+
+    with pytest.raises(InvalidAmountError, match="amount: a Shy is not an amount"):
+        to_nanos(Shy())

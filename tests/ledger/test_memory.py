@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+
+import pytest
+
+from coreason_budget.errors import ConfigError
 from coreason_budget.ledger.memory import MemoryLedger
 from coreason_budget.model import Amounts, Subject
 from coreason_budget.testing import ManualClock
+from coreason_budget.testing.fork import in_fork
 from coreason_budget.testing.kit import DAY_S, USD, guard_on, limit
 
 
@@ -40,3 +46,32 @@ def test_two_ledgers_share_nothing() -> None:
     first, second = (guard_on(MemoryLedger(), limit("user", USD)) for _ in range(2))
     first.charge(Subject("a"), Amounts(USD))
     second.reserve(Subject("a"), Amounts(USD))
+
+
+def test_a_key_is_remembered_for_a_day_and_not_a_microsecond_more() -> None:
+    """Law 4: the same call is a replay until then, and a new one from then on."""
+    clock = ManualClock()
+    guard = guard_on(MemoryLedger(clock=clock), limit("user", USD))
+    guard.charge(Subject("a"), Amounts(1), idempotency_key="k")
+    clock.advance(seconds=DAY_S, us=-1)
+    assert guard.charge(Subject("a"), Amounts(1), idempotency_key="k").replayed
+    clock.advance(us=1)
+    assert not guard.charge(Subject("a"), Amounts(1), idempotency_key="k").replayed
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_second_process_is_told_what_to_use() -> None:
+    """The setting is named, and what to put there."""
+    guard = guard_on(MemoryLedger(), limit("user", USD))
+
+    def refused() -> None:
+        with pytest.raises(ConfigError) as error:
+            guard.charge(Subject("a"), Amounts(1))
+        assert error.value.field == "ledger_url"
+        assert str(error.value) == (
+            "a memory ledger cannot be used in a second process: each would own a full budget; "
+            "use sqlite:///... or redis://..."
+        )
+
+    with in_fork(refused):
+        pass

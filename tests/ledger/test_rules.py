@@ -257,3 +257,50 @@ def test_a_standing_is_checked_before_it_is_used(used: int, reserved: int, sound
 def test_how_long_a_record_is_kept(record: Record, kept_us: int | None) -> None:
     """Law 4: 1 h for made keys, 24 h for callers' and for ended reservations, for good while open."""
     assert record.kept_us == kept_us
+
+
+def test_an_undo_takes_back_the_hold_where_the_account_is_kept() -> None:
+    """Account by account; one about to expire is left alone."""
+    held = rules.hold(_OPEN)
+    assert rules.undo(_OPEN, _NOW_US) == tuple(rules.Movement(m.account, -m.used, -m.reserved) for m in held)
+    assert [m.account for m in rules.undo(_OPEN, _DAY.expires_us or 0)] == []
+
+
+@pytest.mark.parametrize(
+    ("used", "refusing"),
+    [
+        ([100, 50], None),
+        ([10, 20], None),
+        ([101, 50], _DAY),
+        ([100, 51], _TOKENS),
+        ([101, 51], _DAY),
+        ([None, 50], None),
+        ([None, 51], _TOKENS),
+        ([101, None], _DAY),
+        ([None, None], None),
+    ],
+)
+def test_the_copies_tell_whether_there_was_room(used: list[int | None], refusing: Account | None) -> None:
+    """Law 1: each limited account as it stood just after the hold is within its limit; the unlimited has no copy."""
+    over = rules.overrun(_OPEN, used, _NOW_US)
+    assert (over and over.entry.account) == refusing
+    if over is not None:
+        amount = over.entry.amount
+        assert (over.used, over.reserved, over.now_us) == (used[0 if refusing is _DAY else 1] - amount, 0, _NOW_US)  # type: ignore[operator]
+
+
+def test_the_copies_are_all_or_it_is_a_mistake() -> None:
+    """One for each limited account, no more and no less."""
+    for used in ([], [1], [1, 2, 3]):
+        with pytest.raises(ValueError, match="zip"):
+            rules.overrun(_OPEN, used, _NOW_US)
+
+
+def test_a_conflict_says_what_to_do() -> None:
+    """Which key, for what it stands, and the two ways on."""
+    with pytest.raises(IdempotencyConflictError) as error:
+        rules.reserve(_RESERVE, _NOW_US, evolve(_OPEN, verb="charge"), _ENTRIES, {})
+    assert str(error.value) == (
+        "idempotency key 'op' was used before for another charge; "
+        "use a new key for a new call, and repeat a call unchanged"
+    )

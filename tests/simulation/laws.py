@@ -57,7 +57,8 @@ def _contributions(notes: tuple[Note, ...], on_lapse: str) -> dict[str, set[int]
         booked = amount if on_lapse == "charge" or mine[0][0] == "charge" else 0
         began = {n[3] for n in mine if n[0] in ("reserve", "charge")}
         amounts = {booked} if began & {"admitted", "done"} else {0}
-        if began & {"unknown", "begun"}:
+        # An error by name says that it was admitted, and how it ended: as a lapse, unless another ended it.
+        if began & {"unknown", "begun", "named error"}:
             amounts.add(booked)
         ends = [(0 if n[0] == "release" else booked if n[0] == "lapse" else n[2], n[3]) for n in mine if n[0] in ENDS]
         certain = {cost for cost, outcome in ends if outcome == "done"}

@@ -42,6 +42,10 @@ def parse(packet: bytes) -> tuple[Command, ...]:
     return tuple(commands)
 
 
+class _WrongTypeError(Exception):
+    pass
+
+
 class Store:
     """One state of the database, to run commands on. ``touched`` are the keys they wrote."""
 
@@ -56,21 +60,20 @@ class Store:
         return frozenset(self._data.items())
 
     def run(self, command: Command) -> Any:
-        """The reply of one command; a `Fault` for what this server does not know or does not like."""
+        """The reply of one command. What this server has not learnt is no refusal, but a gap in the proof."""
         name, *arguments = command
+        assert name.upper() in _COMMANDS, f"teach the simulation {name!r}"
         try:
             return _COMMANDS[name.upper()](self, *arguments)
-        except KeyError:
-            return Fault(f"ERR unknown command {name!r}")
-        except TypeError:
-            return Fault("WRONGTYPE or a wrong number of arguments")
+        except _WrongTypeError:
+            return Fault("WRONGTYPE Operation against a key holding the wrong kind of value")
 
     def _get(self, key: bytes, kind: str, default: Any) -> Any:
         found = self._data.get(key)
         if found is None:
             return default
         if found[0] != kind:
-            raise TypeError(kind)
+            raise _WrongTypeError(kind)
         return found[1]
 
     def _put(self, key: bytes, kind: str, content: Any) -> None:
