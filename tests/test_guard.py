@@ -399,3 +399,78 @@ def test_a_settle_of_no_amount_names_its_field(make, cost, tokens, field):
         guard.settle(id, cost, tokens, content="c")
     assert error.value.field == field
     assert str(error.value).startswith(f"{field}: ")
+
+
+@pytest.mark.parametrize(
+    ("limit", "spent", "held", "asked", "text"),
+    [
+        (
+            Limit("user", None, "day", "usd", 10 * USD), 6 * USD, 3 * USD, Amounts(5 * USD),
+            "Budget exceeded for User alice: 5.00 USD requested, 1.00 USD of 10.00 USD per day left "
+            "(6.00 USD spent, 3.00 USD reserved); resets at 2026-11-24T00:00:00+00:00",
+        ),
+        (
+            Limit("user", None, "day", "usd", 10 * USD), 6 * USD, 4 * USD, Amounts(3 * USD),
+            "Budget exceeded for User alice: 3.00 USD requested, 0.00 USD of 10.00 USD per day left "
+            "(6.00 USD spent, 4.00 USD reserved); open reservations hold the rest, try again soon",
+        ),
+        (
+            Limit("user", None, "total", "requests", 1), 0, 0, Amounts(1),
+            "Budget exceeded for User alice: 1 requests requested, 0 requests of 1 requests in total left "
+            "(1 requests spent, 0 requests reserved)",
+        ),
+        (
+            Limit("user", None, "day", "usd", 0), 0, 0, Amounts(0),
+            "Budget exceeded for User alice: 0.000000001 USD requested, 0.00 USD of 0.00 USD per day left "
+            "(0.00 USD spent, 0.00 USD reserved); resets at 2026-11-24T00:00:00+00:00",
+        ),
+    ],
+)  # fmt: skip
+def test_a_refusal_reads_so(make, limit, spent, held, asked, text):
+    """Who, what was asked, what is left of what, what stands, and what to wait for."""
+    guard = make(limit)
+    if held:
+        guard.reserve(ALICE, Amounts(held))
+    if spent or limit.unit == "requests":
+        guard.charge(ALICE, Amounts(spent))
+    with pytest.raises(BudgetExceededError) as error:
+        guard.reserve(ALICE, asked)
+    assert str(error.value) == text
+    assert error.value.limit == (limit.amount if limit.unit == "requests" else limit.amount // USD)
+
+
+@pytest.mark.parametrize("verb", ["charge", "reserve"])
+def test_the_content_that_a_caller_gives_stands_for_the_call(make, verb):
+    """Law 4: the same content is the same call at another price, and other content is not."""
+    guard = make(Limit("user", None, "day", "usd", USD))
+    call = getattr(guard, verb)
+    call(ALICE, Amounts(5), idempotency_key="k", content=["tokens", 7])
+    again = call(ALICE, Amounts(6), idempotency_key="k", content=["tokens", 7])
+    assert (again.replayed, again.amounts.usd_nanos) == (True, 5)
+    with pytest.raises(IdempotencyConflictError):
+        call(ALICE, Amounts(5), idempotency_key="k", content=["tokens", 8])
+
+
+def test_bad_ids_and_settings_are_named(make):
+    """By the field that the caller wrote."""
+    guard = make(Limit("user", None, "day", "usd", USD))
+    id = guard.reserve(ALICE, Amounts(5)).reservation_id
+    for field, call in (
+        ("reservation_id", lambda: guard.release("")),
+        ("idempotency_key", lambda: guard.release(id, idempotency_key="")),
+        ("idempotency_key", lambda: guard.charge(ALICE, Amounts(1), idempotency_key="")),
+    ):
+        with pytest.raises(InvalidIdError, match=f"^{field}: ") as error:
+            call()
+        assert error.value.field == field
+    with pytest.raises(ConfigError, match=r"^on_lapse: must be charge or release, not 'never'") as error:
+        make(on_lapse="never")
+    assert error.value.field == "on_lapse"
+
+
+def test_the_key_of_an_ending_is_in_its_receipt(make):
+    """Its own where it has one, else the reservation's; the most that fits an operation is allowed."""
+    guard = make(Limit("user", None, "day", "usd", 10**7 * USD))
+    first, second = (guard.reserve(ALICE, Amounts(1)) for _ in range(2))
+    assert guard.settle(first.reservation_id, 10**7 * USD, idempotency_key="mine").op_id == "mine"
+    assert guard.release(second.reservation_id).op_id == second.op_id

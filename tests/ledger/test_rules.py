@@ -304,3 +304,34 @@ def test_a_conflict_says_what_to_do() -> None:
         "idempotency key 'op' was used before for another charge; "
         "use a new key for a new call, and repeat a call unchanged"
     )
+
+
+def test_an_account_that_is_not_there_is_empty() -> None:
+    """Nothing used, nothing reserved: the whole limit fits, and one more does not."""
+    assert rules.refusal([Entry(_DAY, 100, 100)], {}, _NOW_US) is None
+    refused = rules.refusal([Entry(_DAY, 101, 100)], {}, _NOW_US)
+    assert refused is not None
+    assert (refused.used, refused.reserved) == (0, 0)
+    rules.check_room([rules.Movement(_DAY, MAX_ACCOUNT, 0)], {})
+
+
+def test_what_does_not_fit_an_account_names_it() -> None:
+    """Whose, in which unit, and the field; what adds nothing always fits."""
+    full = {_DAY.key: (MAX_ACCOUNT + 1, 0), _TOKENS.key: (MAX_ACCOUNT, 0)}
+    rules.check_room([rules.Movement(_DAY, 0, -1)], full)
+    with pytest.raises(InvalidAmountError) as error:
+        rules.check_room([rules.Movement(_TOKENS, 1, 0)], full)
+    assert (str(error.value), error.value.field) == ("cost: Team x would pass 4*10**18 tokens units", "cost")
+
+
+def test_a_settle_keeps_the_requests_that_were_reserved() -> None:
+    """A call is one request however much it cost; a batch is what it was."""
+    change = rules.end(_end("settle"), _NOW_US, None, evolve(_OPEN, amounts=Amounts(10, 20, 3)))
+    assert isinstance(change, rules.Change)
+    assert change.record.booked == Amounts(7, 9, 3)
+
+
+def test_a_standing_that_cannot_be_is_shown() -> None:
+    """Which account, and what it holds."""
+    with pytest.raises(LedgerCorruptError, match=r"^account 'key' holds used=4, reserved=5; nothing was written$"):
+        rules.check_sound("key", 4, 5)
