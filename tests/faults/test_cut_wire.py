@@ -115,11 +115,9 @@ def test_a_cut_conversation_counts_once(
     proxy: Proxy,
     valkey_url: str,
     namespace: str,
-    record_property: pytest.RecordProperty,
 ) -> None:
     """Cut anywhere, a mutation that is repeated with its key is booked once, on every account."""
     points = cut_points(size_of(act, before, proxy, valkey_url, direction, namespace), direction)
-    record_property("points", len(points))
     for after in points:
         made = pair(proxy, valkey_url, f"{namespace}-{after:05d}", before)
         proxy.cut(direction, after)
