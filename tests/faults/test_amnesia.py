@@ -8,6 +8,7 @@ import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from coreason_budget.ledger.redis.epoch import Epoch
 from coreason_budget.ledger.redis.ledger import RedisLedger
 from coreason_budget.model import Amounts
 from coreason_budget.server import create_app
+from coreason_budget.testing.crowd import in_threads
 from tests.faults.conftest import CALL, USD, make_guard
 from tests.faults.proxy import proxied
 from tests.faults.servers import SnapshotServer
@@ -369,21 +371,14 @@ def test_a_halted_namespace_admits_nothing_to_a_crowd(server: SnapshotServer) ->
 
 def test_threads_that_share_a_ledger_raise_no_false_alarm(server: SnapshotServer) -> None:
     """Eight of them hammer it: replies come out of order, and that is no loss."""
-    guard, errors = guard_of(server), list[BaseException]()
+    guard = guard_of(server)
 
-    def hammer(number: int) -> None:
-        try:
-            for turn in range(60):
-                (guard.charge if (turn + number) % 2 else guard.check)(CALL, Amounts(1))
-        except BaseException as error:
-            errors.append(error)
+    def hammer(number: int, start: Callable[[], object]) -> None:
+        start()
+        for turn in range(60):
+            (guard.charge if (turn + number) % 2 else guard.check)(CALL, Amounts(1))
 
-    threads = [threading.Thread(target=hammer, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == []
+    in_threads([partial(hammer, number) for number in range(8)])
     assert used(guard) == guard.ledger.status().sequence == 8 * 30
 
 

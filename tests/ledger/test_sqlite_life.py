@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,7 @@ from coreason_budget.errors import LedgerCorruptError, LedgerUnavailableError
 from coreason_budget.guard import BudgetGuard
 from coreason_budget.ledger.sqlite import SqliteLedger
 from coreason_budget.model import Amounts
+from coreason_budget.testing.crowd import in_threads
 from coreason_budget.testing.kit import ALICE, USD, guard_on, limit, standing
 
 overwriting = pytest.mark.skipif(
@@ -164,21 +165,14 @@ def test_only_what_writes_advances(path: Path) -> None:
 
 def test_threads_raise_no_false_alarm(path: Path) -> None:
     """Reads and writes of eight threads on one ledger, in whatever order they end."""
-    guard, errors = _guard(path), list[BaseException]()
+    guard = _guard(path)
 
-    def hammer(number: int) -> None:
-        try:
-            for turn in range(20):
-                (guard.charge if (turn + number) % 2 else guard.check)(ALICE, Amounts(1))
-        except BaseException as error:
-            errors.append(error)
+    def hammer(number: int, start: Callable[[], object]) -> None:
+        start()
+        for turn in range(20):
+            (guard.charge if (turn + number) % 2 else guard.check)(ALICE, Amounts(1))
 
-    threads = [threading.Thread(target=hammer, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == []
+    in_threads([partial(hammer, number) for number in range(8)])
     assert guard.ledger.status().sequence == 80
 
 
