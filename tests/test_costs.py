@@ -1,12 +1,14 @@
 """What calls cost a budget: what still fits is admitted, one token more is refused."""
 
+import json
 from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coreason_budget import BudgetConfig, BudgetExceededError, BudgetManager, InvalidIdError, UnknownModelError
+from coreason_budget import BudgetConfig, BudgetExceededError, BudgetManager, InvalidIdError, UnknownModelError, costs
+from coreason_budget.pricing import PricingEngine, Usage
 
 LIMITS = """\
 limits:
@@ -136,3 +138,28 @@ def test_settle_takes_every_shape_once(usage):
     again = reservation.settle(usage=usage)
     assert (again.replayed, again.cost_usd) == (True, first.cost_usd)
     assert first.cost_usd > 0
+
+
+@pytest.mark.parametrize("prefer_reported", [False, True])
+@pytest.mark.parametrize(
+    "used",
+    [
+        Usage(input=1000, output=10, service="batch"),
+        Usage(input=7, per_second=Decimal("2.125")),
+        Usage(input=7, per_second=2, per_request=3),
+        Usage(input=7, output=1, reported_nanos=12345),
+    ],
+)
+def test_a_settle_that_was_kept_as_json_costs_the_same(used, prefer_reported):
+    """What an outbox kept is priced as the call itself would have been, fractions and reports too."""
+    rates = {"input_cost_per_token": "0.000001", "output_cost_per_token": "0.000004"}
+    batch = {f"{meter}_batches": rate for meter, rate in rates.items()}
+    units = {"input_cost_per_second": "0.0001", "input_cost_per_query": "0.002"} if used.per_second else {}
+    pricing = PricingEngine({"m": {**rates, **batch, **units}})
+    content = (None, costs.told(used), None, None, None)
+    kept = json.loads(json.dumps(content))
+    said, again = (
+        costs.pricer(pricing, *given, prefer_reported=prefer_reported)("m") for given in ((content, used), (kept,))
+    )
+    assert again == said
+    assert said.nanos > 0
