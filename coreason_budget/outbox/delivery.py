@@ -9,14 +9,16 @@ from pathlib import Path
 
 from attrs import frozen
 
-from coreason_budget.errors import ConfigError, LedgerUnavailableError, OutcomeUnknownError
+from coreason_budget.errors import ConfigError, IdempotencyConflictError, LedgerUnavailableError, OutcomeUnknownError
 from coreason_budget.ledger.base import Clock, Ledger, Outcome
 from coreason_budget.limits import LimitBook
 from coreason_budget.outbox.lock import delivering
 from coreason_budget.outbox.spend import CHARGE, DOUBTFUL, FAILED, Pricer, Queued
 from coreason_budget.outbox.store import Store
+from coreason_budget.outbox.underway import Underway
 
 _PATIENCE_S = 10.0
+_LOOK_EVERY_S = 1.0
 _FORGOTTEN = "it may be booked already, so long ago that the ledger has forgotten its key; booked again it could double"
 
 _log = logging.getLogger("coreason_budget")
@@ -61,6 +63,8 @@ class Outbox:
         clock: Clock = int,
     ) -> None:
         self.store = store
+        self.underway = Underway(store.path, store.namespace)
+        self._next_look_s = 0.0
         self._ledger = ledger
         self._limits = limits
         self._pricer = pricer
@@ -74,7 +78,15 @@ class Outbox:
 
     def entries(self) -> list[Queued]:
         """Everything that is kept, in the order in which it is delivered."""
+        self._adopt()
         return self.store.entries()
+
+    def has_any(self) -> bool:
+        """Whether there is anything to deliver or to count. Spend of processes that died shows within a second."""
+        if time.monotonic() >= self._next_look_s:
+            self._next_look_s = time.monotonic() + _LOOK_EVERY_S
+            self._adopt()
+        return not self.store.is_empty()
 
     def drop(self, id: int) -> bool:
         """Forget an entry without booking it; tell if it was there."""
@@ -91,6 +103,7 @@ class Outbox:
             LedgerUnavailableError: The ledger does not answer, or another process delivers. What was
                 not delivered is still there.
         """
+        self._adopt()
         if force:
             self.store.revive(self.now_us())
         delivered = self.deliver(progress=progress, patience_s=_PATIENCE_S)
@@ -125,6 +138,14 @@ class Outbox:
     def now_us(self) -> int:
         """This host's time."""
         return self._clock(time.time_ns() // 1000)
+
+    def _adopt(self) -> None:
+        """Keep what others were sending when they died."""
+        for spend, sent_us in self.underway.orphans():
+            try:
+                self.store.add(spend, self.now_us(), sent_us)
+            except IdempotencyConflictError as error:
+                _log.error("outbox %s: spend that a dead process was sending is dropped: %s", self.path, error)
 
     def _ping(self) -> None:
         try:

@@ -10,13 +10,22 @@ from typing import Any, TypeVar
 
 from attrs import evolve
 
-from coreason_budget.errors import LedgerUnavailableError, OutcomeUnknownError
+from coreason_budget.errors import (
+    BudgetError,
+    ConfigError,
+    LedgerCorruptError,
+    LedgerUnavailableError,
+    OutcomeUnknownError,
+)
 from coreason_budget.ledger.base import Charge, End, Ledger, Outcome, Reading, Refused, Reserve
 from coreason_budget.ledger.record import KEEP_CALLERS_US, op_id_of
 from coreason_budget.model import Amounts, Entry, Plan, Standings
 from coreason_budget.outbox.delivery import Outbox
 from coreason_budget.outbox.spend import SETTLE, Spend
 from coreason_budget.outbox.store import OutboxBrokenError
+
+# A ledger that does not answer, may not be used, or cannot be read.
+_UNREACHED = (LedgerUnavailableError, ConfigError, LedgerCorruptError)
 
 _log = logging.getLogger("coreason_budget")
 _Request = TypeVar("_Request", Charge, End)
@@ -27,8 +36,9 @@ Pending = Mapping[str, Amounts]
 class OutboxLedger:
     """A `Ledger` that never loses a charge or a settle to an outage.
 
-    A charge or settle that ends unavailable or unknown is on this host's disk before its caller gets
-    the error, which says so (``queued``). Every later call delivers first, for ``slice_s`` at most;
+    A charge or settle is written to this host's disk before it is sent, and if its sender dies the
+    others book it. One that the ledger did not take is kept for good before its caller gets the error,
+    a `LedgerUnavailableError` which says so (``queued``). Every later call delivers first, for ``slice_s`` at most;
     nothing overtakes spend of its own op id or reservation. What still waits, or was set aside, counts
     as spent for whoever wants to be admitted. A release or a lapse is not kept: without it the
     reservation counts at its amount until it lapses, so nothing is lost.
@@ -98,56 +108,55 @@ class OutboxLedger:
         self.outbox.store.close()
 
     def _send(self, request: _Request, send: Callable[[_Request], Outcome], op_id: str, reservation_id: str) -> Outcome:
-        is_spend = isinstance(request, Charge) or request.verb == SETTLE
-        began_us = self.outbox.now_us()
-        try:
-            try:
-                self._make_way(op_id, reservation_id)
-            except OutboxBrokenError as error:
-                if not is_spend:
-                    raise
-                # What was spent is to be booked all the same.
-                _log.error("%s", error)
+        if not (isinstance(request, Charge) or request.verb == SETTLE):
+            self._make_way(op_id, reservation_id)
             return send(request)
-        except LedgerUnavailableError as error:
-            if not is_spend:
-                raise
-            sent_us = began_us if isinstance(error, OutcomeUnknownError) else None
-            raise self._keep(request, op_id, sent_us, error) from error
+        now_us = self.outbox.now_us()
+        spend = Spend.of(request, now_us)
+        with self.outbox.underway.keep(spend, now_us):
+            try:
+                self._make_way_for_spend(spend)
+                return send(request)
+            except _UNREACHED as error:
+                raise self._keep(spend, now_us, error) from error
+
+    def _make_way_for_spend(self, spend: Spend) -> None:
+        try:
+            self._make_way(spend.op_id, spend.reservation_id)
+        except OutboxBrokenError as error:
+            # What was spent is to be booked all the same.
+            _log.error("%s", error)
 
     def _make_way(self, op_id: str, reservation_id: str = "") -> bool:
         """Deliver what came before; tell if there was any. Nothing goes on while the ledger is out of reach."""
-        store = self.outbox.store
-        if store.is_empty():
+        if not self.outbox.has_any():
             return False
         try:
             self.outbox.deliver(time.monotonic() + self._slice_s)
         except OutcomeUnknownError as error:
             # Unknown is the outcome of what was delivered; of this call nothing was sent.
             raise LedgerUnavailableError(f"the ledger does not answer: {error}") from error
-        if store.holds(op_id, reservation_id):
+        if self.outbox.store.holds(op_id, reservation_id):
             raise LedgerUnavailableError("what this call repeats or ends waits in the outbox, and is booked first")
         return True
 
     def _pending(self, plan: Plan) -> Pending:
         return self.outbox.store.pending({str(e.account.scope) for e in plan(self.outbox.now_us())})
 
-    def _keep(
-        self, request: Charge | End, op_id: str, sent_us: int | None, error: LedgerUnavailableError
-    ) -> LedgerUnavailableError:
-        """Put a request into the outbox; the error as its caller gets it."""
-        told = copy.copy(error)
+    def _keep(self, spend: Spend, began_us: int, error: BudgetError) -> LedgerUnavailableError:
+        """Put spend into the outbox; the error as its caller gets it."""
+        told = copy.copy(error) if isinstance(error, LedgerUnavailableError) else LedgerUnavailableError("")
+        sent_us = began_us if isinstance(error, (OutcomeUnknownError, LedgerCorruptError)) else None
         try:
-            now_us = self.outbox.now_us()
-            self.outbox.store.add(Spend.of(request, now_us), now_us, sent_us)
+            self.outbox.store.add(spend, began_us, sent_us)
         except OutboxBrokenError as broken:
-            _log.error("spend of op id %s is NOT in the outbox and may be lost: %s", op_id, broken)
+            _log.error("spend of op id %s is NOT in the outbox and may be lost: %s", spend.op_id, broken)
             how = f"it could NOT be put into the outbox either ({broken})"
         else:
             told.queued = True
             how = "it is kept in the outbox and will be booked once"
-        told.op_id = op_id
-        told.args = (f"{error}; {how}. If you repeat the call, do it with idempotency_key={op_id!r}",)
+        told.op_id = spend.op_id
+        told.args = (f"{error}; {how}. If you repeat the call, do it with idempotency_key={spend.op_id!r}",)
         return told
 
 

@@ -78,7 +78,7 @@ class Store:
     def __init__(self, path: str | os.PathLike[str], namespace: str, timeout_s: float) -> None:
         self._file = SqliteFile(path, Kind("outbox", "outbox", SCHEMA, _CREATE, _WRITABLE))
         self.path = self._file.path
-        self._namespace = namespace
+        self.namespace = namespace
         self.timeout_s = timeout_s
         try:
             with self._file.write(_PATIENCE_S):
@@ -95,36 +95,36 @@ class Store:
     def is_empty(self) -> bool:
         """Whether there is nothing to deliver and nothing to count."""
         with _broken():
-            return not self._file.look(_ANY, (self._namespace,), self.timeout_s)
+            return not self._file.look(_ANY, (self.namespace,), self.timeout_s)
 
     def entries(self) -> list[Queued]:
         """Everything that is kept, in order."""
         with self._read() as connection:
-            return [Queued(*row) for row in connection.execute(_ALL, (self._namespace,))]
+            return [Queued(*row) for row in connection.execute(_ALL, (self.namespace,))]
 
     def next(self) -> Queued | None:
         """The next to deliver."""
         with self._read() as connection:
-            row = connection.execute(_NEXT, (self._namespace,)).fetchone()
+            row = connection.execute(_NEXT, (self.namespace,)).fetchone()
             return None if row is None else Queued(*row)
 
     def counts(self) -> dict[str, int]:
         """How many entries are waiting, doubtful and failed."""
         with self._read() as connection:
-            found = dict(connection.execute(_COUNT, (self._namespace,)).fetchall())
+            found = dict(connection.execute(_COUNT, (self.namespace,)).fetchall())
             return {state: found.get(state, 0) for state in (WAITING, DOUBTFUL, FAILED)}
 
     def holds(self, op_id: str, reservation_id: str) -> bool:
         """Whether spend of this op id or this reservation is still to be booked."""
         with self._read() as connection:
-            return connection.execute(_HOLDS, (self._namespace, op_id, reservation_id)).fetchone() is not None
+            return connection.execute(_HOLDS, (self.namespace, op_id, reservation_id)).fetchone() is not None
 
     def pending(self, scopes: Iterable[str]) -> dict[str, Amounts]:
         """What is kept and may not be booked yet, of these scopes."""
         wanted = tuple(scopes)
         statement = _PENDING.format(", ".join("?" * len(wanted)))
         with self._read() as connection:
-            return {scope: Amounts(*sums) for scope, *sums in connection.execute(statement, (self._namespace, *wanted))}
+            return {scope: Amounts(*sums) for scope, *sums in connection.execute(statement, (self.namespace, *wanted))}
 
     def add(self, spend: Spend, now_us: int, sent_us: int | None) -> None:
         """Keep spend, once for its op id.
@@ -135,9 +135,9 @@ class Store:
         """
         body = encode(spend)
         with self._write() as connection:
-            same = connection.execute(_SAME, (self._namespace, spend.op_id)).fetchone()
+            same = connection.execute(_SAME, (self.namespace, spend.op_id)).fetchone()
             if same is None:
-                row = (self._namespace, spend.op_id, spend.reservation_id, now_us, sent_us, body)
+                row = (self.namespace, spend.op_id, spend.reservation_id, now_us, sent_us, body)
                 self._add_parts(connection, connection.execute(_ADD, row).lastrowid, spend)
             elif Queued(same[0], spend.op_id, WAITING, "", 0, None, same[1]).spend.digest == spend.digest:
                 connection.execute(_SENT_TOO, (sent_us, same[0]))
@@ -150,7 +150,7 @@ class Store:
 
     def _add_parts(self, connection: sqlite3.Connection, id: int | None, spend: Spend) -> None:
         counts = (spend.usd_nanos or 0, spend.tokens or 0, spend.requests)
-        connection.executemany(_ADD_PART, [(self._namespace, scope, id, *counts) for scope in spend.scopes])
+        connection.executemany(_ADD_PART, [(self.namespace, scope, id, *counts) for scope in spend.scopes])
 
     def mark_sent(self, id: int, sent_us: int | None) -> None:
         """Say since when an entry may have reached the ledger; None: it surely has not."""
@@ -165,12 +165,12 @@ class Store:
     def revive(self, now_us: int) -> None:
         """Let everything that was set aside be tried again, whatever is in doubt."""
         with self._write() as connection:
-            connection.execute(_REVIVE, (now_us, self._namespace))
+            connection.execute(_REVIVE, (now_us, self.namespace))
 
     def remove(self, id: int) -> bool:
         """Forget an entry; tell if it was there."""
         with self._write() as connection:
-            removed = [connection.execute(drop, (self._namespace, id)).rowcount for drop in _DROP]
+            removed = [connection.execute(drop, (self.namespace, id)).rowcount for drop in _DROP]
             return removed[0] == 1
 
     @contextmanager

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from coreason_budget import BudgetExceededError, BudgetManager
@@ -16,6 +18,17 @@ def test_record_spend_with_a_journal_and_without(benchmark: Benchmark, redis_url
     budget = make_manager(redis_url, journal_length=journal_length)
     benchmark(lambda: budget.record_spend("user", "0.01", "project", "gpt-4o"))
     assert (budget.ledger.page().entries == ()) == (journal_length == 0)
+    budget.close()
+
+
+@pytest.mark.parametrize("has_outbox", [False, True])
+def test_record_spend_with_an_outbox_and_without(
+    benchmark: Benchmark, redis_url: str, tmp_path: Path, has_outbox: bool
+) -> None:
+    """What it costs to have spend on disk before it is sent: a small file, made and deleted."""
+    budget = make_manager(redis_url, **({"outbox": tmp_path / "spend.outbox"} if has_outbox else {}))
+    benchmark(lambda: budget.record_spend("user", "0.01", "project", "gpt-4o"))
+    assert (budget.outbox is not None) == has_outbox
     budget.close()
 
 

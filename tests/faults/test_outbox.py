@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import secrets
 import signal
@@ -9,7 +10,7 @@ import sqlite3
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -20,15 +21,18 @@ from attrs import evolve, frozen
 
 from coreason_budget import BudgetManager, LedgerUnavailableError, OutcomeUnknownError
 from coreason_budget.outbox.spend import Spend
+from coreason_budget.outbox.underway import Underway
 from coreason_budget.testing.crowd import in_processes
 from tests.faults.faults import TRANSACTION, Cut
 from tests.faults.proxy import proxied
 from tests.faults.servers import PrivateServer
 from tests.outbox.kit import DEAD, manager, queued, spent, states
+from tests.scale import scaled
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-# A prime, so that the points fall on every kind of line.
-STRIDE = 13
+# Primes, so that the points fall on every kind of line.
+FINE_STRIDE = scaled(7, 1)
+STRIDE = scaled(13, 1)
 FILES = ("coreason_budget/outbox/", "coreason_budget/ledger/")
 KEYS = ("one", "two", "three")
 
@@ -57,27 +61,29 @@ class Killer:
         return self
 
 
-def in_killed_child(job: Callable[[], bool], after: int) -> tuple[bool, bool]:
-    """Run a job in a child that dies after so many lines; whether it died, and whether it said it was done."""
+Say = Callable[[bytes], object]
+
+
+def in_killed_child(job: Callable[[Say], object], after: int) -> tuple[bool, bytes]:
+    """Run a job in a child that dies after so many lines; whether it died, and what it said before."""
     receive, send = os.pipe()
     pid = os.fork()
     if pid == 0:
         status = 1
         try:
             sys.settrace(Killer(after))
-            is_done = job()
+            job(partial(os.write, send))
             sys.settrace(None)
-            os.write(send, b"!" if is_done else b"?")
             status = 0
         finally:
             os._exit(status)
     os.close(send)
     _, waited = os.waitpid(pid, 0)
-    said = os.read(receive, 1)
+    said = os.read(receive, 100)
     os.close(receive)
     code = os.waitstatus_to_exitcode(waited)
     assert code in (0, -signal.SIGKILL)
-    return code != 0, said == b"!"
+    return code != 0, said
 
 
 @frozen
@@ -103,40 +109,106 @@ def places(folder: Path, url: str) -> Iterator[Place]:
         yield Place(folder, url, secrets.token_hex(8))
 
 
-def charge_in_vain(place: Place) -> bool:
-    """Charge while the ledger is out of reach; whether the caller was told that it is kept."""
+class Announced:
+    """A ledger that says when spend is about to be sent to it."""
+
+    def __init__(self, inner: Any, say: Say) -> None:
+        self._inner = inner
+        self._say = say
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._inner, name)
+        if name not in ("charge", "end"):
+            return method
+
+        def call(request: Any) -> Any:
+            self._say(b"sent ")
+            return method(request)
+
+        return call
+
+
+def announced(budget: BudgetManager, say: Say) -> BudgetManager:
+    outbox_ledger: Any = budget.ledger
+    outbox_ledger._ledger = Announced(outbox_ledger._ledger, say)
+    return budget
+
+
+def charge_in_vain(place: Place, reservation_id: str, say: Say) -> None:
+    """Charge while the ledger is out of reach; say if it is kept."""
     try:
-        place.open(DEAD).record_spend("alice", 1, idempotency_key="one")
+        announced(place.open(DEAD), say).record_spend("alice", 1, idempotency_key="one")
     except LedgerUnavailableError as error:
-        return error.queued
-    return False
+        say(b"kept" if error.queued else b"lost")
 
 
-def flush(place: Place) -> bool:
+def charge(place: Place, reservation_id: str, say: Say) -> None:
+    """Charge, and say that it is booked."""
+    announced(place.open(), say).record_spend("alice", 1, idempotency_key="one")
+    say(b"kept")
+
+
+def settle(place: Place, reservation_id: str, say: Say) -> None:
+    """Settle, and say that it is booked."""
+    announced(place.open(), say).settle(reservation_id, 1)
+    say(b"kept")
+
+
+def again(budget: BudgetManager, reservation_id: str) -> None:
+    """The same spend once more, by who was not told how it ended."""
+    if reservation_id:
+        budget.settle(reservation_id, 1)
+    else:
+        budget.record_spend("alice", 1, idempotency_key="one")
+
+
+def flush(place: Place, say: Say = int) -> None:
     box = place.open().outbox
     assert box is not None
-    return box.flush().delivered == len(KEYS)
+    if box.flush().delivered == len(KEYS):
+        say(b"all")
 
 
 @needs_fork
-def test_killed_while_it_is_kept_nothing_is_lost(tmp_path: Path, ledger_url: str) -> None:
-    """Whoever was told that it is kept finds it booked; whoever was not repeats the call, and it counts once."""
-    told: Counter[bool] = Counter()
+@pytest.mark.timeout(scaled(120, 1800))
+@pytest.mark.parametrize("spend", [charge_in_vain, charge, settle])
+def test_killed_while_it_is_sent_or_kept_nothing_is_lost(tmp_path: Path, ledger_url: str, spend: Any) -> None:
+    """From before it is sent on it is booked though nobody repeats it; and if somebody does, it counts once."""
+    told: Counter[bytes] = Counter()
     for point, place in enumerate(places(tmp_path, ledger_url)):
-        died, is_kept = in_killed_child(partial(charge_in_vain, place), point * STRIDE)
-        told[is_kept] += 1
+        reservation_id = place.open().reserve("alice", 5).id if spend is settle else ""
+        died, said = in_killed_child(partial(spend, place, reservation_id), point * FINE_STRIDE)
+        told[said] += 1
+        flush(place)
         budget = place.open()
-        if not is_kept:
-            budget.record_spend("alice", 1, idempotency_key="one")
-        budget.usage("alice")
+        if said:
+            assert spent(budget) == 1, (point, said)
+        again(budget, reservation_id)
         assert (states(budget), spent(budget)) == ([], 1), point
         if not died:
             break
-    assert told[False] > 20
-    assert told[True] > 0
+    assert told[b""] > 5
+    assert told[b"sent "] > 5
+    assert told[b"sent kept"] > 0
 
 
 @needs_fork
+def test_a_sender_that_keeps_only_what_failed_loses_spend(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The naive control: without a file before it is sent, the proof above finds it out."""
+    monkeypatch.setattr(Underway, "keep", lambda *_: nullcontext())
+    lost = []
+    for point, place in enumerate(places(tmp_path, f"sqlite:///{tmp_path}/budget.db")):
+        died, said = in_killed_child(partial(charge_in_vain, place, ""), point * FINE_STRIDE)
+        flush(place)
+        if said and spent(place.open()) != 1:
+            lost.append(point)
+        if not died:
+            break
+    assert lost
+
+
+@needs_fork
+@pytest.mark.timeout(scaled(120, 1800))
 def test_killed_while_it_is_delivered_nothing_is_lost_or_doubled(tmp_path: Path, ledger_url: str) -> None:
     """Before an entry is sent, after it, before it is deleted: the next delivery ends it, once."""
     points, wrong = killed_deliveries(tmp_path, ledger_url, STRIDE)
@@ -145,6 +217,7 @@ def test_killed_while_it_is_delivered_nothing_is_lost_or_doubled(tmp_path: Path,
 
 
 @needs_fork
+@pytest.mark.timeout(scaled(120, 1800))
 def test_an_outbox_with_fresh_op_ids_doubles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The naive control: the proof above finds it out."""
     honest = Spend.charge
@@ -199,6 +272,37 @@ def test_a_lost_answer_is_booked_once(tmp_path: Path, valkey_url: str, verb: str
     assert spent(budget) == 1, "it was applied"
     assert budget.outbox is not None
     assert budget.outbox.flush().delivered == 1
+    assert (states(budget), spent(budget)) == ([], 1)
+
+
+def charge_far(place: Place, url: str, meet: Any) -> None:
+    budget = place.open(url, timeout_s=30)
+    budget.usage("alice")
+    meet.wait()
+    meet.wait()
+    budget.record_spend("alice", 1)
+
+
+@pytest.mark.redis
+@pytest.mark.processes
+@pytest.mark.parametrize("fate", ["swallowed", "applied"])
+def test_killed_while_it_waits_for_an_answer(tmp_path: Path, valkey_url: str, fate: str) -> None:
+    """Nobody was told anything; the next call of another process finds it and books it once."""
+    place = Place(tmp_path, valkey_url, secrets.token_hex(8))
+    with proxied(valkey_url) as proxy:
+        spawning = multiprocessing.get_context("spawn")
+        meet = spawning.Barrier(2)
+        process = spawning.Process(target=charge_far, args=(place, proxy.url, meet))
+        process.start()
+        meet.wait(60)
+        proxy.fault = Cut("request", {"swallowed": 0, "applied": TRANSACTION}[fate], silently=True)
+        meet.wait(60)
+        assert proxy.has_fired()
+        process.kill()
+        process.join()
+    budget = place.open()
+    assert spent(budget) == (fate == "applied")
+    budget.usage("alice")
     assert (states(budget), spent(budget)) == ([], 1)
 
 
@@ -303,10 +407,7 @@ def test_a_fork_may_deliver_what_its_parent_kept(tmp_path: Path) -> None:
     for key in KEYS:
         queued(lambda key=key: away.record_spend("alice", 1, idempotency_key=key))
     budget = place.open()
-    assert in_killed_child(lambda: _delivers_all(budget), 10**9) == (False, True)
+    box = budget.outbox
+    assert box is not None
+    assert in_killed_child(lambda say: say(b"%d" % box.flush().delivered), 10**9) == (False, b"3")
     assert (states(budget), spent(budget)) == ([], 3)
-
-
-def _delivers_all(budget: BudgetManager) -> bool:
-    assert budget.outbox is not None
-    return budget.outbox.flush().delivered == len(KEYS)

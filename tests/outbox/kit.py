@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ LIMITS: dict[str, Any] = {"daily_user_limit_usd": 10, "model_price_overrides": P
 
 
 class Flaky:
-    """A ledger in memory that is ``up``, ``down`` (nothing arrives), or loses answers or requests."""
+    """A ledger in memory that is ``up``, ``down`` (nothing arrives), loses answers or requests, or is interrupted."""
 
     name = "flaky"
 
@@ -28,7 +30,8 @@ class Flaky:
         self.inner = MemoryLedger(clock=clock or int)
         self.state = "up"
         self.arrived: list[str] = []
-        self.answer_next: Callable[[], object] = int
+        self.error: Exception | None = None
+        self.before_spend: Callable[[], object] = int
 
     def __getattr__(self, verb: str) -> Any:
         method = getattr(self.inner, verb)
@@ -39,6 +42,12 @@ class Flaky:
                 raise LedgerUnavailableError("the ledger is down")
             if self.state == "loses requests" and op_id:
                 raise OutcomeUnknownError("no answer", op_id=op_id)
+            if op_id and self.error is not None:
+                raise self.error
+            if op_id and self.state == "interrupted":
+                raise KeyboardInterrupt
+            if op_id:
+                self.before_spend()
             answer = method(*requests)
             if op_id:
                 self.arrived.append(op_id)
@@ -86,3 +95,9 @@ def states(budget: BudgetManager) -> list[tuple[str, str]]:
     """What the outbox holds: op id and state, in order."""
     assert budget.outbox is not None
     return [(e.op_id, e.state) for e in budget.outbox.entries()]
+
+
+def run(path: Path, statement: str) -> list[Any]:
+    """What a statement answers on an SQLite file, past the library."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        return connection.execute(statement).fetchall()
