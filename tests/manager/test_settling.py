@@ -1,0 +1,74 @@
+"""Settling: by cost, usage or counts, with or without the handle."""
+
+from decimal import Decimal
+
+import pytest
+
+from coreason_budget.errors import (
+    InvalidAmountError,
+    ReservationError,
+    UnknownModelError,
+)
+from tests.manager.kit import DEARER, books, make
+
+
+@pytest.mark.parametrize(
+    ("given", "cost"),
+    [
+        ({"cost": "0.5"}, "0.5"),
+        ({"cost": 0}, "0"),
+        ({"input_tokens": 10}, "0.1"),
+        ({"output_tokens": 10}, "0.2"),
+        ({"input_tokens": 10, "output_tokens": 5}, "0.2"),
+        ({"cost": 1, "input_tokens": 10, "output_tokens": 5}, "1"),
+        ({"usage": {"prompt_tokens": 10, "completion_tokens": 5}}, "0.2"),
+        ({"usage": {"usage": {"input_tokens": 10, "output_tokens": 5}}}, "0.2"),
+        ({"model": "gpt-4o", "input_tokens": 10**6, "output_tokens": 0}, "2.5"),
+        ({"model": "gpt-4o", "usage": {"prompt_tokens": 10**6, "completion_tokens": 0}}, "2.5"),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("by", ["handle", "id", "id from another manager"])
+def test_a_reservation_is_settled_by_cost_usage_or_counts(given, cost, by, tmp_path):
+    """With the handle, or by id alone: the model that prices it is in the ledger's record."""
+    budget = make(ledger_url="sqlite:///b.db")
+    reservation = budget.reserve("alice", 5, "alpha", "my-model", tags={"team": "search"})
+    if by == "handle":
+        receipt = reservation.settle(**given)
+    elif by == "id":
+        receipt = budget.settle(reservation.id, **given)
+    else:
+        receipt = make(ledger_url="sqlite:///b.db").settle(reservation.id, **given)
+    assert receipt.cost_usd == Decimal(cost)
+    assert set(books(budget).values()) == {(Decimal(cost), 0)}
+    assert receipt.reservation_id == reservation.id
+
+
+def test_counts_without_any_model_cannot_be_priced(budget):
+    """The reservation named none: it stays open, and a cost still settles it."""
+    reservation = budget.reserve("alice", 5)
+    for given in ({"input_tokens": 1}, {"usage": {"prompt_tokens": 1, "completion_tokens": 1}}):
+        with pytest.raises(InvalidAmountError, match="need a model"):
+            budget.settle(reservation.id, **given)
+    with pytest.raises(UnknownModelError):
+        budget.settle(reservation.id, model="no-such-model", input_tokens=1)
+    assert books(budget)["user/alice"] == (0, 5)
+    assert budget.settle(reservation.id, 1).cost_usd == 1
+
+
+def test_a_settle_over_the_bound_changes_nothing():
+    """More than 10**7 USD by its price: refused, and the reservation stays open."""
+    budget = make(model_price_overrides=DEARER)
+    reservation = budget.reserve("alice", 5, model="my-model")
+    with pytest.raises(InvalidAmountError):
+        budget.settle(reservation.id, input_tokens=10**7 + 1)
+    assert books(budget)["user/alice"] == (0, 5)
+
+
+@pytest.mark.parametrize("id", ["nobody", "secret.key", "x" * 280])
+def test_an_unknown_reservation_is_a_named_error(budget, id):
+    """And changes nothing."""
+    for call in (lambda: budget.settle(id, 1), lambda: budget.release(id)):
+        with pytest.raises(ReservationError) as caught:
+            call()
+        assert (caught.value.reason, caught.value.reservation_id) == ("unknown", id)

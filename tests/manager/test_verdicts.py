@@ -1,0 +1,115 @@
+"""Verdicts and refusals."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from coreason_budget import BudgetConfig, BudgetManager
+from coreason_budget.errors import (
+    BudgetExceededError,
+    ConfigError,
+)
+from coreason_budget.ledger.memory import MemoryLedger
+from coreason_budget.testing import ManualClock
+from tests.manager.kit import NOW, books, make
+
+
+def test_a_verdict_tells_what_remains_and_what_binds(budget):
+    """Every limited account as it stands; the tightest is the one that binds."""
+    budget.record_spend("alice", 3, "alpha")
+    verdict = budget.check_availability("alice", "alpha", 7)
+    assert [(b.scope, b.remaining) for b in verdict.balances] == [
+        ("user/alice", 7),
+        ("project/alpha", 497),
+        ("global", 4997),
+    ]
+    assert verdict.binding.scope == "user/alice"
+    assert verdict.remaining_usd == 7
+    assert verdict.binding.resets_at > datetime.now(UTC)
+
+
+def test_without_any_limit_nothing_binds():
+    """Three times unlimited: allowed, and nothing remains to be told."""
+    limits = dict.fromkeys(("daily_user_limit_usd", "daily_project_limit_usd", "daily_global_limit_usd"), "unlimited")
+    verdict = make(**limits).check_availability("alice", "alpha", 10**7)
+    assert (verdict.balances, verdict.binding, verdict.remaining_usd) == ((), None, None)
+
+
+def test_a_check_holds_nothing(budget):
+    """It is advisory: any number of them may all be told yes."""
+    for _ in range(3):
+        budget.check_availability("alice", estimated_cost=10)
+    assert books(budget)["user/alice"] == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "beginning"),
+    [
+        (
+            {"daily_user_limit_usd": 1},
+            "Budget exceeded for User alice: 2.00 USD requested, 1.00 USD of 1.00 USD per day left",
+        ),
+        ({"daily_project_limit_usd": 1}, "Budget exceeded for Project alpha: 2.00 USD requested"),
+        ({"daily_global_limit_usd": 1}, "Budget exceeded for Global: 2.00 USD requested"),
+    ],
+)
+def test_a_refusal_begins_as_the_design_says(settings, beginning):
+    """The three daily limits, by check and by reserve."""
+    budget = make(**settings)
+    for call in (lambda: budget.check_availability("alice", "alpha", 2), lambda: budget.reserve("alice", 2, "alpha")):
+        with pytest.raises(BudgetExceededError) as caught:
+            call()
+        assert str(caught.value).startswith(beginning)
+    assert set(books(budget).values()) == {(0, 0)}, "a refused reserve leaves nothing behind"
+
+
+def test_limits_of_a_file_and_of_the_settings_stand_together(tmp_path):
+    """A line of the file replaces a daily setting for the same place, and no other."""
+    Path("limits.yaml").write_text(
+        "timezone: Asia/Kolkata\n"
+        "limits:\n"
+        "- {scope: user, window: day, usd: 2}\n"
+        "- {scope: team, window: month, usd: 1}\n"
+        "- {scope: model/gpt-4o, window: day, tokens: 100}\n"
+    )
+    budget = make(limits_file="limits.yaml")
+    limits = {
+        (b.scope, b.window, b.unit): b.limit
+        for b in budget.usage("alice", "alpha", "openai/gpt-4o", {"team": "search"})
+        if b.limit is not None
+    }
+    assert limits == {
+        ("user/alice", "day", "usd"): 2,
+        ("project/alpha", "day", "usd"): 500,
+        ("model/openai/gpt-4o", "day", "tokens"): 100,
+        ("team/search", "month", "usd"): 1,
+        ("global", "day", "usd"): 5000,
+    }
+    (day,) = [b for b in budget.usage() if b.window == "day"]
+    assert (day.resets_at.hour, day.resets_at.minute) == (18, 30)
+    with pytest.raises(BudgetExceededError, match=r"^Budget exceeded for Team search"):
+        budget.reserve("alice", "1.01", tags={"team": "search"})
+    with pytest.raises(BudgetExceededError, match=r"^Budget exceeded for Model openai/gpt-4o: 101 tokens requested"):
+        budget.reserve("alice", model="gpt-4o-2024-08-06", input_tokens=51, max_output_tokens=50)
+
+
+def test_two_time_zones_are_one_too_many():
+    """Settings and file must agree."""
+    Path("limits.yaml").write_text("timezone: Asia/Tokyo\nlimits: []\n")
+    with pytest.raises(ConfigError, match="set one of them"):
+        make(limits_file="limits.yaml", timezone="Europe/Berlin")
+    make(limits_file="limits.yaml", timezone="Asia/Tokyo")
+
+
+def test_a_clock_moves_the_windows():
+    """For tests; a ledger of one's own has its own clock."""
+    clock = ManualClock(NOW)
+    budget = BudgetManager(BudgetConfig(ledger_url="memory://"), clock=clock)
+    budget.record_spend("alice", 10)
+    with pytest.raises(BudgetExceededError) as caught:
+        budget.check_availability("alice")
+    clock.advance(caught.value.retry_after_s)
+    assert budget.check_availability("alice").remaining_usd == 10
+    with pytest.raises(ConfigError, match="clock"):
+        BudgetManager(BudgetConfig(), ledger=MemoryLedger(), clock=clock)
