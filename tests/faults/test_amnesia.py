@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from coreason_budget import BudgetConfig, BudgetManager
+from coreason_budget.audit import audit
 from coreason_budget.errors import BudgetExceededError, ConfigError, LedgerCorruptError, LedgerUnavailableError
 from coreason_budget.guard import BudgetGuard
 from coreason_budget.ledger.redis.client import Link
@@ -265,6 +266,18 @@ def test_who_follows_says_so(server: SnapshotServer, caplog: pytest.LogCaptureFi
     assert old in said
     assert new in said
     assert old != new
+
+
+def test_the_books_of_an_accepted_epoch_are_audited_from_its_beginning(server: SnapshotServer) -> None:
+    """Whoever halted the empty database began its journal too."""
+    guard = guard_of(server)
+    guard.charge(CALL, CENT)
+    forget_all(server)
+    noticed(guard)
+    assert guard.ledger.accept()
+    guard.charge(CALL, CENT)
+    report = audit(guard.ledger)
+    assert (report.is_complete, report.accounts, report.not_covered, report.differences) == (True, 4, 0, ())
 
 
 def test_an_old_copy_that_once_was_accepted_does_not_pass(server: SnapshotServer) -> None:

@@ -77,7 +77,7 @@ class Epoch:
         self._check_server(link)
         sight = self.watch(link)
         if sight.life is None:
-            self.write(link, Life.begin(SCHEMA, self._timezone, sight.now_us), self._birth(sight.now_us))
+            self.write(link, Life.begin(SCHEMA, self._timezone, sight.now_us), sight)
             sight = self.look(link)
         self._known = Known(self._usable(sight), sight.text, sight.sequence, sight.now_us)
 
@@ -139,8 +139,9 @@ class Epoch:
         life.check_settings(SCHEMA, self._timezone)
         return life.accept(sight.now_us, 0 if self._known is None else self._known.seen_us)
 
-    def write(self, link: Link, life: Life, birth: Sequence[Command] = ()) -> bool:
-        """Put a life in the place of the watched one; tell if the WATCH let it."""
+    def write(self, link: Link, life: Life, seen: Sight) -> bool:
+        """Put a life in the place of the watched one, or of none; tell if the WATCH let it."""
+        birth = self._birth(seen.now_us) if seen.life is None else ()
         commands: list[Command] = [(b"SET", self._keys.epoch, life.encode().encode()), *birth]
         return link.transact(transaction(commands), len(commands)) is not None
 
@@ -159,7 +160,7 @@ class Epoch:
         life = sight.life or Life.begin(SCHEMA, self._timezone, sight.now_us)
         # A server that refuses the write admits nothing either.
         with suppress(LedgerUnavailableError):
-            if self.write(link, life.halt(reason, sight.now_us, floor.known.seen_us)):
+            if self.write(link, life.halt(reason, sight.now_us, floor.known.seen_us), sight):
                 _log.error("the ledger is halted for everybody: %s", reason)
         return reason
 

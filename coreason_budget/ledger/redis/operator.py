@@ -68,4 +68,4 @@ class Decision:
             return False
         life = self._epoch.accepted(sight)
         self._written.add(life.id)
-        return True if self._epoch.write(link, life) else None
+        return True if self._epoch.write(link, life, sight) else None
