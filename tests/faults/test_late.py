@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
+from typing import Any
+
 import pytest
 
 from coreason_budget.errors import LedgerUnavailableError, OutcomeUnknownError
 from coreason_budget.guard import BudgetGuard
+from coreason_budget.ledger.redis.packets import Look, Reader
 from coreason_budget.model import Amounts
 from tests.faults.conftest import CALL, USD
 from tests.faults.faults import Cut, Delay, Late, LostReplies, Stall
@@ -31,6 +35,37 @@ def test_a_transaction_that_comes_late_counts_once(
     late.deliver()
     assert late.times == 1
     act(made.near, made.reservation_id)
+    found = stand(made.near)
+    assert found["user/alice"] == found["global"] == expected
+
+
+@pytest.mark.parametrize(("act", "before", "expected"), _MUTATIONS)
+def test_whoever_is_stopped_until_its_deadline_books_nothing(
+    act: Act,
+    before: str,
+    expected: tuple[int, int],
+    proxy: Proxy,
+    valkey_url: str,
+    namespace: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Stopped after it looked, a process would book by an old clock: its window may be over by then."""
+    made = pair(proxy, valkey_url, namespace, before, timeout_s=0.4)
+    stood = stand(made.near)
+    look = Reader.look
+
+    def look_and_stop(reader: Reader, *what: Any) -> Look:
+        seen = look(reader, *what)
+        time.sleep(0.41)
+        return seen
+
+    monkeypatch.setattr(Reader, "look", look_and_stop)
+    with pytest.raises(LedgerUnavailableError) as caught:
+        act(made.far, made.reservation_id)
+    assert not isinstance(caught.value, OutcomeUnknownError)
+    monkeypatch.undo()
+    assert stand(made.near) == stood
+    act(made.far, made.reservation_id)
     found = stand(made.near)
     assert found["user/alice"] == found["global"] == expected
 

@@ -142,6 +142,7 @@ class RedisLedger:
         writes.move(decision.movements)
         writes.copy(record)
         writes.note(decision.entry(look.now_us))
+        operation.check_in_time()
         done = operation.transact(link, writes)
         if done is None:
             return None
@@ -214,6 +215,7 @@ class RedisLedger:
         if closing is not None and closing.state == OPEN:
             writes.close(closing)
         writes.note(change.entry(look.now_us))
+        operation.check_in_time()
         done = operation.transact(link, writes)
         if done is None:
             return None

@@ -40,6 +40,15 @@ class Operation:
         self.fallback: Any = None
         self.failures = 0
 
+    def check_in_time(self) -> None:
+        """See that what was decided may still be sent: whoever was stopped meanwhile looked long ago.
+
+        Raises:
+            LinkLostError: The deadline has passed. Nothing was sent.
+        """
+        if time.monotonic() >= self.deadline_s:
+            raise LinkLostError("there was no time left to book it")
+
     def transact(self, link: Link, writes: Writes) -> list[Any] | None:
         """Send a transaction; None if its WATCH stopped it."""
         before, self.unsure = self.unsure, True
