@@ -21,6 +21,8 @@ from coreason_budget.ledger.record import HOUR_US, LAPSED, OPEN, RELEASED, SETTL
 from coreason_budget.model import Account, Amounts, Entry, Standings
 from coreason_budget.money import MAX_ACCOUNT
 
+# Lapses book past MAX_ACCOUNT where nothing limits an account. What is beyond this no count can be added to.
+_MOST_USED = 2 * MAX_ACCOUNT
 ENDED_BY = {"settle": SETTLED, "release": RELEASED, "lapse": LAPSED}
 
 
@@ -228,7 +230,7 @@ def check_sound(key: str, used: int, reserved: int) -> tuple[int, int]:
     Raises:
         LedgerCorruptError: It cannot.
     """
-    if not 0 <= reserved <= used < 2**63:
+    if not 0 <= reserved <= used <= _MOST_USED:
         raise LedgerCorruptError(f"account {key!r} holds used={used}, reserved={reserved}; nothing was written")
     return used, reserved
 

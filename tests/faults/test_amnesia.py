@@ -515,7 +515,7 @@ def test_a_user_without_rights_to_ask_is_told_nothing_and_goes_on(
     assert dict(ledger.status().kept) == {"server": "redis"}
 
 
-@pytest.mark.parametrize("poison", [b"many", b"-1", b"9223372036854775807", b"9" * 30])
+@pytest.mark.parametrize("poison", [b"many", b"-1", b"007", b"9223372036854775807", b"9" * 30])
 def test_a_poisoned_sequence_is_corrupt_and_nothing_is_written(poison: bytes, server: SnapshotServer) -> None:
     """What INCR would fail on must be found before the transaction that would then be half done."""
     guard = guard_of(server)

@@ -148,6 +148,10 @@ POISON = [
     ("HSET", "used", " 5"),
     ("HSET", "used", "٣"),
     ("HSET", "used", ""),
+    ("HSET", "used", "007"),
+    ("HSET", "used", "00"),
+    ("HSET", "reserved", "00"),
+    ("HSET", "used", "9223372036854775807"),
     ("HSET", "reserved", "99999999999"),
     ("SET", "text", None),
     ("LPUSH", "item", None),
@@ -174,6 +178,24 @@ def test_a_poisoned_counter_is_named_and_nothing_is_written(
         with pytest.raises(LedgerCorruptError):
             VERBS[verb](guard)
         assert before == {name: client.dump(name) for name in client.scan_iter(f"{{{namespace}}}*")}
+
+
+def test_a_lapse_that_cannot_be_counted_is_not_booked_by_halves(valkey_url: str) -> None:
+    """A poisoned account without a limit: the reaper finds it before it writes, and ends the lapse when it is well."""
+    import redis
+
+    namespace = secrets.token_hex(4)
+    guard = make_guard(valkey_url, namespace)
+    unlimited = next(e.account.key for e in guard.reserve(CALL, SMALL, ttl_s=0.001).entries if e.limit is None)
+    key = f"{{{namespace}}}:a:{unlimited}"
+    with redis.Redis.from_url(valkey_url) as client:
+        client.hset(key, "used", 2**63 - 2)
+        before = {name: client.dump(name) for name in client.scan_iter(f"{{{namespace}}}*")}
+        with pytest.raises(LedgerCorruptError):
+            guard.usage(CALL)
+        assert before == {name: client.dump(name) for name in client.scan_iter(f"{{{namespace}}}*")}
+        client.delete(key)
+    assert {(b.used_units, b.reserved_units) for b in guard.usage(CALL)} == {(SMALL.usd_nanos, 0)}
 
 
 @pytest.mark.parametrize("verb", VERBS)

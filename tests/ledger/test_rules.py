@@ -233,7 +233,7 @@ def test_an_account_about_to_expire_is_left_alone(before_us: int, moved: bool) -
 
 @pytest.mark.parametrize(
     ("used", "reserved", "sound"),
-    [(0, 0, True), (5, 5, True), (2**63 - 1, 0, True), (2**63, 0, False), (4, 5, False), (-1, -1, False)],
+    [(0, 0, True), (5, 5, True), (8 * 10**18, 0, True), (8 * 10**18 + 1, 0, False), (4, 5, False), (-1, -1, False)],
 )
 def test_a_standing_is_checked_before_it_is_used(used: int, reserved: int, sound: bool) -> None:
     """What this library cannot have written is corrupt."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
@@ -12,6 +13,8 @@ from coreason_budget.money import MAX_ACCOUNT
 
 Command: TypeAlias = tuple[bytes | int, ...]
 
+# Redis counts on from no number with a leading zero.
+_COUNT = re.compile(rb"0|[1-9][0-9]{0,18}")
 NOTE = b"e"
 """The field of a journal's stream that holds an entry."""
 
@@ -122,6 +125,6 @@ def count(value: Any, key: str) -> int:
     """
     if value is None:
         return 0
-    if not (isinstance(value, bytes) and value.isdigit() and len(value) <= 19):
+    if not (isinstance(value, bytes) and _COUNT.fullmatch(value)):
         raise LedgerCorruptError(f"{key!r} in Redis holds {value!r:.60}, which is not a count; nothing was written")
     return int(value)

@@ -258,10 +258,10 @@ class RedisLedger:
 
     def _undo(self, link: Link, operation: Operation, record: Record) -> None:
         operation.unsure = True
-        look = self._reader.look(link, (record.op_id,), ())
+        look = self._reader.look(link, (record.op_id,), _accounts(limited(record.entries)))
         found = look.records[0]
         if found is not None and encode(found) == encode(record):
-            writes = Writes(self._keys, look.now_us, {})
+            writes = Writes(self._keys, look.now_us, look.standings)
             reaper.undo(writes, record, look.now_us)
             operation.transact(link, writes)
 
