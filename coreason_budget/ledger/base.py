@@ -178,7 +178,11 @@ class Ledger(Protocol):
         """Where the accounts of a plan stand, lapsed reservations counted as lapsed."""
 
     def journal(self, since_us: int = 0) -> Iterator[JournalEntry]:
-        """Every entry of the journal since a moment, in the order of booking; read as it is asked for."""
+        """Every entry of the journal since a moment, in the order of booking; read as it is asked for.
+
+        Raises:
+            LedgerUnavailableError: Also if the journal is cut faster than it is read: no gap is passed over.
+        """
 
     def page(self, after: str = "", keys: Sequence[str] = ()) -> Page:
         """The part of the journal that follows a cursor, and how accounts stand, at one moment."""

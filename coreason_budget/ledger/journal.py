@@ -8,7 +8,7 @@ from typing import Any
 
 from attrs import frozen
 
-from coreason_budget.errors import LedgerCorruptError
+from coreason_budget.errors import LedgerCorruptError, LedgerUnavailableError
 from coreason_budget.ledger.record import LAPSED, OPEN, SETTLED, Record
 from coreason_budget.model import Account, Amounts, Scope
 
@@ -197,9 +197,17 @@ class Page:
 
 
 def read_pages(page: Callable[[str], Page], since_us: int) -> Iterator[JournalEntry]:
-    """Every entry since a moment, a page at a time, until the end as it is by then."""
+    """Every entry since a moment, a page at a time, until the end as it is by then.
+
+    Raises:
+        LedgerUnavailableError: Entries that were not read yet are gone.
+    """
     cursor, is_end = "", False
     while not is_end:
         found = page(cursor)
+        if not found.is_whole:
+            raise LedgerUnavailableError(
+                "the journal was cut faster than it was read; read it faster, or raise journal_length"
+            )
         yield from [entry for entry in found.entries if entry.at_us >= since_us]
         cursor, is_end = found.cursor, found.is_end

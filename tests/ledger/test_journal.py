@@ -15,10 +15,19 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coreason_budget import BudgetExceededError, LedgerCorruptError
+from coreason_budget import BudgetExceededError, LedgerCorruptError, LedgerUnavailableError
 from coreason_budget.audit import audit
 from coreason_budget.ledger import Ledger, open_ledger
-from coreason_budget.ledger.journal import KINDS, NOTHING, JournalEntry, Movement, decode_entry, encode_entry
+from coreason_budget.ledger.journal import (
+    KINDS,
+    NOTHING,
+    JournalEntry,
+    Movement,
+    Page,
+    decode_entry,
+    encode_entry,
+    read_pages,
+)
 from coreason_budget.ledger.redis.client import Link
 from coreason_budget.model import UNITS, WINDOWS, Account, Amounts, Scope
 from coreason_budget.testing.kit import ALICE, BOB, USD, guard_on, limit, usd
@@ -136,6 +145,19 @@ def test_a_page_notices_what_was_cut(open_with: Open) -> None:
     assert before.is_whole
     assert not ledger.page(before.cursor).is_whole
     assert ledger.page().is_whole
+
+
+def test_whoever_reads_slower_than_the_journal_is_cut_is_told() -> None:
+    """A gap in what was read would pass for all that was spent."""
+    entry = JournalEntry(1, "charge")
+    pages = {
+        "": Page(1, (entry,), "1", is_end=False, is_whole=True, standings={}),
+        "1": Page(1, (entry,), "9", is_end=True, is_whole=False, standings={}),
+    }
+    reading = read_pages(pages.__getitem__, 0)
+    assert next(reading) == entry
+    with pytest.raises(LedgerUnavailableError, match="cut faster"):
+        next(reading)
 
 
 def test_without_a_journal_everything_else_works(open_with: Open) -> None:
