@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -135,6 +136,22 @@ def test_an_export_that_fails_leaves_the_file_as_it_was(monkeypatch: pytest.Monk
     tamper("UPDATE journal SET body = 'nonsense' WHERE id = 2")
     assert run("export", "--output", "journal.csv").exit_code == 3
     assert Path("journal.csv").read_text() == "yesterday's"
+
+
+@pytest.mark.usefixtures("spent")
+def test_an_export_leaves_a_link_a_link_and_a_pipe_a_pipe() -> None:
+    """Put in the place of a device, a file would take everything that is sent there from then on."""
+    Path("link.csv").symlink_to("real.csv")
+    assert run("export", "--output", "link.csv").exit_code == 0
+    assert Path("link.csv").is_symlink()
+    assert len(Path("real.csv").read_text(encoding="utf-8").splitlines()) == 4
+    os.mkfifo("pipe")
+    # Open for both, so that nobody waits for the other end.
+    pipe = os.open("pipe", os.O_RDWR)
+    assert run("export", "--output", "pipe").exit_code == 0
+    assert Path("pipe").is_fifo()
+    assert os.read(pipe, 2**16).count(b"\n") == 4
+    os.close(pipe)
 
 
 def test_reservations_are_listed(spent: str) -> None:

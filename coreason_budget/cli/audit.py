@@ -163,15 +163,19 @@ def export(since: int, form: str, output: Path | None) -> None:
 
 @contextmanager
 def _target(output: Path | None) -> Iterator[IO[str]]:
-    """Stdout, or a file that is in its place only when all of it is there."""
+    """Stdout, or a file that is in its place only when all of it is there. A pipe or a device stays what it is."""
     if output is None:
         with click.open_file("-", "w", encoding="utf-8") as stdout:
             yield stdout
         return
-    part = output.with_name(f"{output.name}.part")
+    is_file = output.is_file() or not output.exists()
+    # Behind a link, so that the link stays.
+    place = output.resolve() if is_file else output
+    part = place.with_name(f"{place.name}.part") if is_file else place
     try:
         with part.open("w", encoding="utf-8", newline="") as file:
             yield file
-        part.replace(output)
+        if is_file:
+            part.replace(place)
     except OSError as error:
         raise click.UsageError(f"{output} cannot be written: {error.strerror}") from None
