@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from coreason_budget.errors import ConfigError
-from coreason_budget.ledger.base import Clock, LedgerStatus
+from coreason_budget.ledger.base import Clock, LedgerStatus, Reading
 from coreason_budget.ledger.journal import JOURNAL_LENGTH, PAGE, JournalEntry, Movement, decode_entry, encode_entry
 from coreason_budget.ledger.life import halted
 from coreason_budget.ledger.record import LAPSED, Record, decode, encode
@@ -17,7 +17,7 @@ from coreason_budget.ledger.rules import check_sound
 from coreason_budget.ledger.serial import SerialLedger
 from coreason_budget.ledger.sqlite_file import JOURNAL_MODE, Kind, SqliteFile
 from coreason_budget.ledger.sqlite_life import Floor, SqliteLife
-from coreason_budget.model import Account, Standings
+from coreason_budget.model import Account, Plan, Standings
 
 SCHEMA = 2
 _PURGED_AT_ONCE = 100
@@ -118,10 +118,16 @@ class SqliteLedger(SerialLedger):
         self._journal_length = journal_length
         self._life = SqliteLife(namespace, SCHEMA, timezone)
 
+    def read(self, plan: Plan) -> Reading:
+        """See `Ledger.read`. Refused on a disk that takes no writes: what could not be booked is not admitted."""
+        self._file.prove(self._timeout_s)
+        return super().read(plan)
+
     def ping(self) -> None:
         """See `Ledger.ping`."""
         with self._write(""):
-            return
+            pass
+        self._file.prove(self._timeout_s)
 
     def accounts(self) -> Iterator[str]:
         """See `Ledger.accounts`."""

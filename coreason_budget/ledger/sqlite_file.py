@@ -64,6 +64,7 @@ class SqliteFile:
         self._kind = kind
         self._join = join
         self._local = threading.local()
+        self._is_proven = False
         if not self.path.parent.is_dir():
             raise ConfigError(f"{kind.setting}: the folder {self.path.parent} does not exist", field=kind.setting)
 
@@ -98,6 +99,17 @@ class SqliteFile:
             _wait(connection, _SNAPSHOT, deadline_s)
             yield connection
             connection.execute("COMMIT")
+
+    def prove(self, timeout_s: float) -> None:
+        """See that the file takes writes, by one without a change, unless it has since anything went wrong with it.
+
+        Nothing that is only read knows of a disk that is full. Raises as `write` does.
+        """
+        if self._is_proven:
+            return
+        with self.write(timeout_s) as connection:
+            connection.execute(f"PRAGMA user_version={self._kind.schema}")
+        self._is_proven = True
 
     def look(self, statement: str, values: tuple[object, ...], timeout_s: float) -> list[tuple[Any, ...]]:
         """What one statement reads, without the cost of a transaction. Raises as `write` does."""
@@ -180,7 +192,11 @@ class SqliteFile:
         """The driver's errors as ours."""
         try:
             yield
+        except OutcomeUnknownError:
+            self._is_proven = False
+            raise
         except sqlite3.Error as error:
+            self._is_proven = self._is_proven and _is_busy(error)
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
             if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
                 raise LedgerCorruptError(f"{self.path} is not a sound SQLite file: {error}") from error

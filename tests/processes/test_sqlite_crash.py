@@ -162,6 +162,36 @@ def _charges_on_a_full_disk(path: Path) -> None:
     assert standings(guard) == used
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.parametrize("is_fresh", [True, False])
+def test_a_disk_that_is_full_admits_nothing_by_a_check(tmp_path: Path, is_fresh: bool) -> None:
+    """What cannot be booked must not be checked either, and a check only reads: it goes on when there is room."""
+    path = tmp_path / "budget.db"
+    charged(path, 1).ledger.close()
+    with in_fork(lambda: _checks_on_a_full_disk(path, is_fresh)):
+        pass
+    assert standings(open_guard(path)) == {(2, 0)}
+
+
+def _checks_on_a_full_disk(path: Path, is_fresh: bool) -> None:
+    guard = open_guard(path)
+    if not is_fresh:
+        guard.check(WHO, Amounts(1))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+    if not is_fresh:
+        with pytest.raises(LedgerUnavailableError):
+            guard.charge(WHO, Amounts(1))
+    for asked in (lambda: guard.check(WHO, Amounts(1)), guard.ledger.ping):
+        with pytest.raises(LedgerUnavailableError):
+            asked()
+    assert len(list(guard.ledger.journal())) == 2
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    guard.ledger.ping()
+    guard.check(WHO, Amounts(1))
+    guard.charge(WHO, Amounts(1))
+
+
 def _charge_without_end(guard: BudgetGuard, amount: int) -> None:
     for number in range(1000):
         guard.charge(WHO, Amounts(amount), idempotency_key=f"{amount}-{number}{'k' * 200}")
