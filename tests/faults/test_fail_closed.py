@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import signal
 import time
@@ -105,6 +106,19 @@ def test_a_killed_server_blocks_and_recovers(server: PrivateServer) -> None:
     server.start()
     assert {b.used_units for b in guard.usage(CALL)} == {SMALL.usd_nanos}
     guard.reserve(CALL, SMALL)
+
+
+def test_a_server_that_was_restarted_serves_the_first_call(server: PrivateServer) -> None:
+    """However many connections were idle: that one is gone tells of all."""
+    guard = fresh(server)
+    client = guard.ledger._client  # type: ignore[attr-defined]
+    with contextlib.ExitStack() as stack:
+        for _ in range(200):
+            stack.enter_context(client.link(time.monotonic() + 10))
+    server.signal(signal.SIGKILL)
+    server.start()
+    guard.charge(CALL, SMALL)
+    assert guard.usage(CALL)[0].used_units == 2 * SMALL.usd_nanos
 
 
 REFUSING = {

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from redis.backoff import NoBackoff
 from redis.connection import Connection, parse_url
-from redis.exceptions import AuthenticationError, RedisError, ResponseError
+from redis.exceptions import AuthenticationError, RedisError, ResponseError, TimeoutError
 from redis.retry import Retry
 
 from coreason_budget.errors import ConfigError, LedgerCorruptError, LedgerUnavailableError
@@ -26,12 +26,13 @@ _OPTIONS = ("db", "ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_cert_reqs"
 class LinkLostError(Exception):
     """The connection broke or timed out. What was sent last may or may not have been done.
 
-    ``refused`` if the server let nobody in: nothing was done.
+    ``refused`` if the server let nobody in: nothing was done. ``closed`` if the other end hung up.
     """
 
-    def __init__(self, message: str, *, refused: bool = False) -> None:
+    def __init__(self, message: str, *, refused: bool = False, closed: bool = False) -> None:
         super().__init__(message)
         self.refused = refused
+        self.closed = closed
 
 
 class Link:
@@ -84,7 +85,8 @@ class Link:
             connection.send_packed_command([packet], check_health=False)
             return [self._read(connection) for _ in range(replies)]
         except RedisError as error:
-            raise LinkLostError(str(error), refused=isinstance(error, AuthenticationError)) from error
+            is_refused, is_late = isinstance(error, AuthenticationError), isinstance(error, TimeoutError)
+            raise LinkLostError(str(error), refused=is_refused, closed=not is_refused and not is_late) from error
 
     def _read(self, connection: Any) -> Any:
         left_s = self._deadline_s - time.monotonic()
@@ -122,16 +124,20 @@ class Client:
         connection = self._take(deadline_s)
         try:
             yield Link(connection, deadline_s)
-        except BaseException:
+        except BaseException as error:
             connection.disconnect()
+            if isinstance(error, LinkLostError) and error.closed:
+                # So did the others, most likely: a server that was restarted must not cost a try for each.
+                self.close()
             raise
         if connection.is_connected:
             self._idle.append(connection)
 
     def close(self) -> None:
         """Close what is idle."""
-        while self._idle:
-            self._idle.pop().disconnect()
+        idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.disconnect()
 
     def _take(self, deadline_s: float) -> Any:
         if self._pid != os.getpid():
