@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from coreason_budget.errors import LedgerUnavailableError
 from coreason_budget.ledger import rules
 from coreason_budget.ledger.base import Charge, End, Outcome, Reading, Refused, Reserve
 from coreason_budget.ledger.journal import PAGE, JournalEntry, Movement, Page, read_pages
@@ -49,6 +52,9 @@ class Transaction(Protocol):
 class SerialLedger(ABC):
     """Reserve, charge, end and read, on nothing but transactions."""
 
+    _timeout_s = math.inf
+    """How long one operation may end what has lapsed, over all its transactions."""
+
     @abstractmethod
     def _write(self, op_id: str) -> AbstractContextManager[Transaction]:
         """Begin a transaction that may write; leaving it normally commits."""
@@ -59,15 +65,15 @@ class SerialLedger(ABC):
 
     def reserve(self, request: Reserve) -> Outcome | Refused:
         """See `Ledger.reserve`."""
-        with self._write(request.op_id) as transaction:
-            entries = request.plan(transaction.now_us)
-            known = transaction.record(request.op_id)
-            decision = _decide_reserve(transaction, request, known, entries)
-            if isinstance(decision, Refused) and _reap(transaction):
-                decision = _decide_reserve(transaction, request, known, entries)
-            if isinstance(decision, Refused):
-                return decision
-            return _apply(transaction, decision)
+        deadline_s = time.monotonic() + self._timeout_s
+        while True:
+            with self._write(request.op_id) as transaction:
+                decision = _decide_reserve(transaction, request)
+                if not isinstance(decision, Refused):
+                    return _apply(transaction, decision)
+                if not _reap_batch(transaction):
+                    return decision
+            _check_in_time(deadline_s)
 
     def charge(self, request: Charge) -> Outcome:
         """See `Ledger.charge`."""
@@ -93,9 +99,12 @@ class SerialLedger(ABC):
         with self._read() as transaction:
             if not transaction.due(1):
                 return _reading(transaction, plan(transaction.now_us))
-        with self._write("") as transaction:
-            _reap(transaction)
-            return _reading(transaction, plan(transaction.now_us))
+        deadline_s = time.monotonic() + self._timeout_s
+        while True:
+            with self._write("") as transaction:
+                if _reap_batch(transaction) < _REAP_BATCH:
+                    return _reading(transaction, plan(transaction.now_us))
+            _check_in_time(deadline_s)
 
     def journal(self, since_us: int = 0) -> Iterator[JournalEntry]:
         """See `Ledger.journal`."""
@@ -113,9 +122,9 @@ class SerialLedger(ABC):
         return Page(now_us, entries, str(found[-1][0] if found else last), len(found) < PAGE, is_whole, standings)
 
 
-def _decide_reserve(
-    transaction: Transaction, request: Reserve, known: Record | None, entries: tuple[Entry, ...]
-) -> rules.Change | rules.Replay | Refused:
+def _decide_reserve(transaction: Transaction, request: Reserve) -> rules.Change | rules.Replay | Refused:
+    entries = request.plan(transaction.now_us)
+    known = transaction.record(request.op_id)
     standings = transaction.standings(e.account for e in entries if e.limit is not None)
     return rules.reserve(request, transaction.now_us, known, entries, standings)
 
@@ -137,15 +146,13 @@ def _write(transaction: Transaction, change: rules.Change) -> None:
     transaction.note(change.entry(transaction.now_us))
 
 
-def _reap(transaction: Transaction) -> bool:
-    """End whatever has lapsed; tell if there was any."""
-    found = False
-    while _reap_batch(transaction):
-        found = True
-    return found
+def _check_in_time(deadline_s: float) -> None:
+    if time.monotonic() >= deadline_s:
+        raise LedgerUnavailableError("so many reservations have lapsed that ending them takes longer; try again")
 
 
 def _reap_batch(transaction: Transaction) -> int:
+    """End some of what has lapsed; tell how many. One batch a transaction, so that others get in between."""
     due = transaction.due(_REAP_BATCH)
     for record in due:
         _write(transaction, rules.lapse(record, transaction.now_us))

@@ -169,6 +169,23 @@ def _charge_nothing_often(guard: BudgetGuard) -> None:
         guard.charge(ALICE, Amounts(0), idempotency_key=f"{number}{'k' * 200}")
 
 
+@pytest.mark.parametrize("verb", ["reserve", "check"])
+def test_many_lapses_are_ended_by_several_calls(path: Path, verb: str) -> None:
+    """Law 8: ending them all may take longer than one call has, and must not keep others out meanwhile."""
+    clock = ManualClock()
+    limits = limit("user", 1000), limit("global", 101, window="total")
+    guard = guard_on(SqliteLedger(path, timeout_s=30, clock=clock), *limits, on_lapse="release")
+    for _ in range(101):
+        guard.reserve(BOB, Amounts(1))
+    clock.advance(seconds=DAY_S)
+    hasty = guard_on(SqliteLedger(path, timeout_s=0, clock=clock), *limits)
+    with pytest.raises(LedgerUnavailableError, match="lapsed"):
+        _VERBS[verb](hasty)
+    assert guard.ledger.status().open_reservations == 1
+    _VERBS[verb](guard)
+    assert guard.usage(BOB)[-1].used_units == (1 if verb == "reserve" else 0)
+
+
 @pytest.mark.parametrize("verb", ["reserve", "charge", "settle", "ping"])
 def test_a_locked_file_is_unavailable_in_time(path: Path, verb: str) -> None:
     """Law 8: the wait for another writer ends at the time-out; when the lock is gone, it works again."""
