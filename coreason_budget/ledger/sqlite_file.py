@@ -135,6 +135,8 @@ class SqliteFile:
         # Whoever drops the last reference closes it, and that need not be the thread that uses it.
         connection = sqlite3.connect(self.path, timeout=0, isolation_level=None, check_same_thread=False)
         try:
+            # At once: while it waits for others, another file may be put in the place of the one it has open.
+            status = self._stat()
             _wait(connection, f"PRAGMA journal_mode={JOURNAL_MODE}", deadline_s)
             connection.execute("PRAGMA synchronous=FULL")
             _wait(connection, "BEGIN IMMEDIATE", deadline_s)
@@ -146,7 +148,6 @@ class SqliteFile:
         except BaseException:
             connection.close()
             raise
-        status = self.path.stat()
         opened = _Opened(connection, os.getpid(), status.st_dev, status.st_ino)
         _gate.keep(opened)
         return opened
@@ -172,13 +173,7 @@ class SqliteFile:
             LedgerUnavailableError: None is, or none may be.
         """
         name = self._kind.name
-        try:
-            status = self.path.stat()
-        except OSError:
-            raise LedgerUnavailableError(
-                f"the {name} file {self.path} was deleted while in use; what was spent may be gone. Put it back; or "
-                "let a new process begin an empty one (a ledger goes on with that by `coreason-budget ledger accept`)"
-            ) from None
+        status = self._stat()
         is_same = (status.st_dev, status.st_ino) == (opened.device, opened.inode)
         if not is_same and not self._kind.is_replaceable:
             raise LedgerUnavailableError(
@@ -186,6 +181,16 @@ class SqliteFile:
                 "Put it back, or restart to begin with what is there"
             )
         return not is_same
+
+    def _stat(self) -> os.stat_result:
+        try:
+            return self.path.stat()
+        except OSError:
+            raise LedgerUnavailableError(
+                f"the {self._kind.name} file {self.path} was deleted while in use; what was spent may be gone. Put it "
+                "back; or let a new process begin an empty one (a ledger goes on with that by "
+                "`coreason-budget ledger accept`)"
+            ) from None
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

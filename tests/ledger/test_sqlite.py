@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
 from coreason_budget.errors import BudgetError, ConfigError, LedgerCorruptError, LedgerUnavailableError
 from coreason_budget.guard import BudgetGuard
+from coreason_budget.ledger import sqlite_file
 from coreason_budget.ledger.sqlite import SCHEMA, SqliteLedger
 from coreason_budget.model import Amounts
 from coreason_budget.testing import ManualClock
@@ -292,6 +295,26 @@ def test_any_file_name_is_a_file_name(tmp_path: Path, name: str) -> None:
     """A path is a path, and no URL."""
     _guard(tmp_path / name).charge(ALICE, Amounts(1))
     assert (tmp_path / name).stat().st_size > 0
+
+
+def test_a_file_that_is_replaced_while_it_is_opened_is_opened_anew(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opening may wait for others, and what it has open by then may be another file than the one in place."""
+    _guard(path).charge(ALICE, Amounts(1))
+    wait = sqlite_file._wait
+
+    def replace_and_wait(connection: sqlite3.Connection, statement: str, *rest: Any) -> list[tuple[Any, ...]]:
+        if statement == "BEGIN IMMEDIATE":
+            monkeypatch.undo()
+            shutil.copy(path, path.with_suffix(".copy"))
+            path.with_suffix(".copy").replace(path)
+        return wait(connection, statement, *rest)
+
+    guard = _guard(path)
+    monkeypatch.setattr(sqlite_file, "_wait", replace_and_wait)
+    with suppress(LedgerUnavailableError):
+        guard.check(ALICE, Amounts(1))
+    guard.charge(ALICE, Amounts(1))
+    assert standing(_guard(path), ALICE, "user") == (2, 0)
 
 
 def test_a_thread_that_ends_closes_its_connection(path: Path) -> None:
