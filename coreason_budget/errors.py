@@ -144,7 +144,8 @@ class LedgerUnavailableError(BudgetError):
 class OutcomeUnknownError(LedgerUnavailableError):
     """A mutation was sent and its answer never came: it may or may not be booked.
 
-    Repeat the same call with ``idempotency_key=error.op_id`` to find out; it counts once.
+    Repeat the same call with ``idempotency_key=error.op_id`` to find out; it counts once. A key that was
+    made for the call is remembered for an hour, the caller's own for 24.
     """
 
     op_id: str
