@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import secrets
 import signal
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -77,6 +80,33 @@ def fresh(server: PrivateServer) -> BudgetGuard:
 def test_nobody_listens(verb: str, tmp_path: Path) -> None:
     """Where no server is, every verb says so."""
     assert_blocked(make_guard(PrivateServer(tmp_path).url, "none", timeout_s=TIMEOUT_S), verb)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_name_that_nobody_looks_up_in_time(verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resolver that is down keeps whoever asks for longer than any socket's time-out."""
+    asked, answering, look_up = threading.Event(), threading.Event(), socket.getaddrinfo
+
+    def look_up_late(host: str, *rest: Any) -> Any:
+        asked.set()
+        answering.wait(10)
+        return look_up("127.0.0.1", *rest)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up_late)
+    assert_blocked(make_guard("redis://budgets.example:1", "x", timeout_s=TIMEOUT_S), verb)
+    answering.set()
+    assert asked.is_set()
+
+
+def test_a_server_with_a_name_is_reached(server: PrivateServer) -> None:
+    """And goes on being reached after a restart; a name that nobody has is unavailable."""
+    guard = make_guard(server.url.replace("127.0.0.1", "localhost"), "x", timeout_s=5)
+    guard.charge(CALL, SMALL)
+    server.signal(signal.SIGKILL)
+    assert_blocked(make_guard(server.url.replace("127.0.0.1", "localhost"), "x", timeout_s=TIMEOUT_S), "check")
+    server.start()
+    guard.charge(CALL, SMALL)
+    assert guard.usage(CALL)[0].used_units == 2 * SMALL.usd_nanos
 
 
 @pytest.mark.parametrize("answer", ANSWERS, ids=lambda answer: answer[:12].decode("latin-1").strip() or "nothing")

@@ -7,6 +7,8 @@ repeat transactions whose reply was lost, and hide that a WATCH is gone.
 from __future__ import annotations
 
 import os
+import re
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,6 +22,7 @@ from redis.retry import Retry
 
 from coreason_budget.errors import ConfigError, LedgerCorruptError, LedgerUnavailableError
 
+_ADDRESS = re.compile(r"[0-9.]+|.*:.*")
 _OPTIONS = ("db", "ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_cert_reqs", "ssl_check_hostname", "ssl_keyfile")
 
 
@@ -153,13 +156,37 @@ class Client:
         left_s = max(deadline_s - time.monotonic(), 0.001)
         connection.socket_connect_timeout = connection.socket_timeout = left_s
         try:
-            connection.connect()
+            _connect(connection, left_s)
         except RedisError as error:
             # A stale pool is as dead as the server that these came from.
             self.close()
             raise LinkLostError(str(error), refused=True) from error
         connection.socket_timeout = self._timeout_s
         return connection
+
+
+def _connect(connection: Any, timeout_s: float) -> None:
+    """Connect, within a time that also covers what no socket's time-out does: looking up a name."""
+    host = getattr(connection, "host", "")
+    if not host or _ADDRESS.fullmatch(host):
+        connection.connect()
+        return
+    failures: list[Exception] = []
+
+    def connect() -> None:
+        try:
+            connection.connect()
+        except Exception as error:
+            failures.append(error)
+
+    # Left behind if it takes too long: it ends by itself, and its connection with it.
+    thread = threading.Thread(target=connect, daemon=True)
+    thread.start()
+    thread.join(timeout_s)
+    if thread.is_alive():
+        raise TimeoutError(f"{host} was not reached in time")
+    if failures:
+        raise failures[0]
 
 
 def _connector(url: str, timeout_s: float) -> Callable[[], Any]:
