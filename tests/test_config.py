@@ -353,6 +353,13 @@ def test_the_error_for_a_ledger_url_shows_no_password(url):
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize("host", ["a..b", ".", "x" * 64])
+def test_a_host_that_cannot_be_one_is_an_error_of_the_settings(host):
+    """Told before anything is connected."""
+    with pytest.raises(ConfigError, match="is not a Redis URL"):
+        open_ledger(f"redis://{host}:6379")
+
+
 @pytest.mark.parametrize(
     ("url", "shown"),
     [

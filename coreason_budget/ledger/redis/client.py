@@ -219,7 +219,10 @@ def _settings(url: str) -> dict[str, Any]:
             )
         if parts.scheme != "unix" and path and not path.isdigit():
             raise ConfigError("ledger_url: the path of a Redis URL is a database number, as in /0", field="ledger_url")
-        return dict(parse_url(url))  # type: ignore[no-untyped-call]
+        settings = dict(parse_url(url))  # type: ignore[no-untyped-call]
+        # Looked up later, a name that cannot be one would fail with an error of another kind.
+        str(settings.get("host", "")).encode("idna")
+        return settings
     except (ValueError, TypeError) as error:
         if isinstance(error, ConfigError):
             raise
