@@ -9,11 +9,17 @@ from pathlib import Path
 
 from attrs import frozen
 
-from coreason_budget.errors import ConfigError, IdempotencyConflictError, LedgerUnavailableError, OutcomeUnknownError
+from coreason_budget.errors import (
+    ConfigError,
+    IdempotencyConflictError,
+    LedgerCorruptError,
+    LedgerUnavailableError,
+    OutcomeUnknownError,
+)
 from coreason_budget.ledger.base import Clock, Ledger, Outcome
 from coreason_budget.limits import LimitBook
 from coreason_budget.outbox.lock import delivering
-from coreason_budget.outbox.spend import CHARGE, DOUBTFUL, FAILED, Pricer, Queued
+from coreason_budget.outbox.spend import CHARGE, DOUBTFUL, FAILED, Pricer, Queued, Spend
 from coreason_budget.outbox.store import Store
 from coreason_budget.outbox.underway import Underway
 
@@ -125,8 +131,9 @@ class Outbox:
         with delivering(self.path, patience_s) as is_mine:
             if not is_mine:
                 return None
-            arrived = done = 0
-            while (until_s is None or time.monotonic() < until_s) and (entry := self.store.next()) is not None:
+            arrived = done = last = 0
+            while (until_s is None or time.monotonic() < until_s) and (entry := self.store.next(last)) is not None:
+                last = entry.id
                 if not done:
                     # Finds out about an outage before anything is sent.
                     self._ping()
@@ -156,9 +163,18 @@ class Outbox:
     def _deliver(self, entry: Queued) -> bool:
         """Send one entry; tell if it arrived. Nothing that is wrong with it alone stops the others."""
         try:
-            outcome = self._send(entry)
+            spend = entry.spend
+        except LedgerCorruptError as error:
+            self._set_aside(entry, FAILED, str(error))
+            return False
+        try:
+            outcome = self._send(entry, spend)
         except LedgerUnavailableError:
             raise
+        except LedgerCorruptError as error:
+            # Not for good: it can be put right.
+            _log.error("outbox %s: entry %s (op id %s) waits: %s", self.path, entry.id, entry.op_id, error)
+            return False
         except ConfigError as error:
             raise _waits(error) from error
         except Exception as error:
@@ -171,9 +187,8 @@ class Outbox:
         self._delivered(entry.op_id, outcome)
         return True
 
-    def _send(self, entry: Queued) -> Outcome | None:
+    def _send(self, entry: Queued, spend: Spend) -> Outcome | None:
         """Send one entry, unless it is in doubt."""
-        spend = entry.spend
         if spend.verb != CHARGE:
             # A reservation ends once, however long ago that was: nothing to be in doubt about.
             return self._ledger.end(spend.end(self._pricer))

@@ -33,7 +33,7 @@ _WRITABLE = "DELETE FROM entry WHERE FALSE"
 _ANY = "SELECT 1 FROM entry WHERE namespace = ? LIMIT 1"
 _FIELDS = "id, op_id, state, reason, queued_us, sent_us, body"
 _ALL = f"SELECT {_FIELDS} FROM entry WHERE namespace = ? ORDER BY id"
-_NEXT = f"SELECT {_FIELDS} FROM entry WHERE namespace = ? AND state = '{WAITING}' ORDER BY id LIMIT 1"
+_NEXT = f"SELECT {_FIELDS} FROM entry WHERE namespace = ? AND state = '{WAITING}' AND id > ? ORDER BY id LIMIT 1"
 _COUNT = "SELECT state, count(*) FROM entry WHERE namespace = ? GROUP BY state"
 _HOLDS = f"""
 SELECT 1 FROM entry WHERE namespace = ? AND state <> '{FAILED}' AND (op_id = ? OR reservation <> '' AND reservation = ?)
@@ -102,10 +102,10 @@ class Store:
         with self._read() as connection:
             return [Queued(*row) for row in connection.execute(_ALL, (self.namespace,))]
 
-    def next(self) -> Queued | None:
-        """The next to deliver."""
+    def next(self, after: int) -> Queued | None:
+        """The next to deliver after this id."""
         with self._read() as connection:
-            row = connection.execute(_NEXT, (self.namespace,)).fetchone()
+            row = connection.execute(_NEXT, (self.namespace, after)).fetchone()
             return None if row is None else Queued(*row)
 
     def counts(self) -> dict[str, int]:

@@ -167,3 +167,16 @@ def test_spend_that_a_broken_ledger_does_not_take_is_kept(
     assert budget.outbox is not None
     budget.outbox.flush(force=True)
     assert (states(budget), spent(budget)) == ([], 3)
+
+
+def test_spend_waits_for_a_ledger_that_is_put_right(budget: BudgetManager, ledger: Flaky) -> None:
+    """What is corrupt is not so for good: tried again by the next call, and nobody need say `--force`."""
+    ledger.state = "down"
+    for key in ("one", "two"):
+        queued(lambda key=key: budget.record_spend("alice", 1, idempotency_key=key))
+    ledger.state, ledger.error = "up", LedgerCorruptError("foreign values")
+    budget.usage("alice")
+    assert states(budget) == [("one", "waiting"), ("two", "waiting")]
+    ledger.error = None
+    budget.usage("alice")
+    assert (states(budget), spent(budget)) == ([], 2)
