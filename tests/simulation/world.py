@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache, partial
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from attrs import evolve, field, frozen
 
@@ -26,6 +26,7 @@ from tests.simulation.client import (
 from tests.simulation.laws import audit, is_too_much, is_unbalanced
 from tests.simulation.store import Command, Data, Store, parse
 
+T = TypeVar("T")
 Unit: TypeAlias = tuple[Command, ...]
 
 
@@ -48,7 +49,7 @@ class Scene:
     watches: bool = True
 
 
-@frozen
+@frozen(cache_hash=True)
 class Wire:
     """A connection as the server has it: what is on its way on it, and what it watches."""
 
@@ -61,9 +62,12 @@ class Wire:
         return evolve(self, is_dirty=True) if not self.is_dirty and touched & self.watched else self
 
 
-@frozen
+@frozen(cache_hash=True)
 class Client:
-    """A client: the number of its history, its wire, and the replies of a packet that is half served."""
+    """A client: the number of its history, its wire, and the replies of a packet that is half served.
+
+    One that is done or dead has a history for all that end in the same notes.
+    """
 
     history: int
     wire: Wire
@@ -72,8 +76,7 @@ class Client:
     is_alive: bool = True
 
 
-@frozen(cache_hash=True)
-class State:
+class State(NamedTuple):
     """One state of everything. ``late`` are packets of connections that their clients gave up."""
 
     data: Data
@@ -102,6 +105,10 @@ class World:
         self._histories: dict[tuple[int, int, Event], int] = {}
         self._events: list[tuple[int, tuple[Event, ...]]] = []
         self._steps: dict[int, Step] = {}
+        self._finished: dict[tuple[int, tuple[Note, ...], bool], int] = {}
+        self._met: dict[Any, Any] = {}
+        self._exchange = cache(self._exchanged)
+        self._wrong = cache(partial(is_too_much, limits=scene.limits, on_lapse=scene.on_lapse))
         self._books = cache(partial(audit, limits=scene.limits))
 
     def explore(self, most_violations: int = 1) -> Found:
@@ -126,7 +133,7 @@ class World:
             seen.update(dict.fromkeys(following, state))
             todo += following
             notes = self._notes(state)
-            wrong = is_too_much(notes, self._scene.limits, self._scene.on_lapse)
+            wrong = self._wrong(notes)
             if all(not c.is_alive or self._steps[c.history].packet is None for c in state.clients):
                 ends += 1
                 outcomes |= {(n[0], n[3]) for n in notes}
@@ -159,22 +166,31 @@ class World:
         for wire in state.late:
             yield self._serve_late(state, wire)
         if state.ticks:
-            yield evolve(state, ticks=state.ticks - 1, now_us=state.now_us + TTL_US)
+            yield state._replace(ticks=state.ticks - 1, now_us=state.now_us + TTL_US)
 
     def _serve(self, state: State, place: int, client: Client) -> State:
         """The server does a packet (or the next command of it), and its replies arrive."""
-        store = Store(state.data, state.now_us)
-        wire, replies = client.wire, client.replies
-        count = 1 if self._scene.split else len(wire.units)
+        count = 1 if self._scene.split else len(client.wire.units)
+        data, touched, wire, replies = self._exchange(state.data, state.now_us, client.wire, count)
+        replies = client.replies + replies
+        if wire.units:
+            client = self._one(evolve(client, wire=wire, replies=replies))
+        else:
+            client = self._advance(place, client.history, replies, wire, client.connection)
+        clients = _put(self._heard(state.clients, touched), place, client)
+        return state._replace(data=data, clients=clients, late=self._still_late(state.late, touched))
+
+    def _exchanged(
+        self, data: Data, now_us: int, wire: Wire, count: int
+    ) -> tuple[Data, frozenset[bytes], Wire, tuple[Any, ...]]:
+        """What the first units of a wire do: the data then, the keys written, the wire and the replies."""
+        store = Store(data, now_us)
+        replies: tuple[Any, ...] = ()
+        left = wire.units[count:]
         for unit in wire.units[:count]:
             wire, some = self._do(store, wire, unit)
             replies += some
-        wire = evolve(wire, units=wire.units[count:])
-        if wire.units:
-            client = evolve(client, wire=wire, replies=replies)
-        else:
-            client = self._advance(place, client.history, replies, wire, client.connection)
-        return self._written(state, store, place, client, state.late)
+        return self._one(store.data), self._one(frozenset(store.touched)), evolve(wire, units=left), replies
 
     def _do(self, store: Store, wire: Wire, unit: Unit) -> tuple[Wire, tuple[Any, ...]]:
         name = unit[0][0]
@@ -189,37 +205,35 @@ class World:
 
     def _lose(self, state: State, place: int, client: Client) -> State:
         """The connection breaks: the client hears of it, the packet may still arrive."""
-        lost = self._advance(place, client.history, LOST)
-        return evolve(
-            state, clients=_put(state.clients, place, lost), late=_later(state, client), faults=state.faults - 1
-        )
+        return self._given_up(state, place, self._advance(place, client.history, LOST))
 
     def _crash(self, state: State, place: int, client: Client) -> State:
         """The process ends: what it sent may still arrive."""
-        dead = Client(client.history, Wire(), 0, (), is_alive=False)
-        return evolve(
-            state, clients=_put(state.clients, place, dead), late=_later(state, client), faults=state.faults - 1
-        )
+        history = self._last(place, client.history, is_alive=False)
+        return self._given_up(state, place, self._one(Client(history, Wire(), 0, (), is_alive=False)))
+
+    def _given_up(self, state: State, place: int, client: Client) -> State:
+        wire, late = state.clients[place].wire, state.late
+        # Only a transaction, which is a packet of its own, has an effect that late.
+        if any(unit[0][0] == b"MULTI" for unit in wire.units):
+            late = self._still_late(late | {wire}, frozenset())
+        return state._replace(clients=_put(state.clients, place, client), late=late, faults=state.faults - 1)
 
     def _serve_late(self, state: State, wire: Wire) -> State:
-        store = Store(state.data, state.now_us)
-        current = wire
-        for unit in wire.units:
-            current, _ = self._do(store, current, unit)
-        return self._written(state, store, None, None, state.late - {wire})
+        data, touched, _, _ = self._exchange(state.data, state.now_us, wire, len(wire.units))
+        late = self._still_late(state.late - {wire}, touched)
+        return state._replace(data=data, clients=self._heard(state.clients, touched), late=late)
 
-    def _written(
-        self, state: State, store: Store, place: int | None, client: Client | None, late: frozenset[Wire]
-    ) -> State:
-        touched = frozenset(store.touched)
-        if not touched:
-            clients = state.clients
-        else:
-            clients = tuple([evolve(c, wire=c.wire.after(touched)) for c in state.clients])
-            late = frozenset([w.after(touched) for w in late])
-        if place is not None and client is not None:
-            clients = _put(clients, place, client)
-        return evolve(state, data=store.data, clients=clients, late=late)
+    def _heard(self, clients: tuple[Client, ...], touched: frozenset[bytes]) -> tuple[Client, ...]:
+        """The clients after keys were written: some watched them."""
+        if not any(touched & client.wire.watched for client in clients):
+            return clients
+        return tuple([self._one(evolve(c, wire=c.wire.after(touched))) for c in clients])
+
+    def _still_late(self, late: frozenset[Wire], touched: frozenset[bytes]) -> frozenset[Wire]:
+        """What can still have an effect after keys were written: a transaction whose watch is broken has none."""
+        wires = [wire.after(touched) for wire in late]
+        return self._one(frozenset([w for w in wires if not w.is_dirty or not self._scene.watches]))
 
     # The clients
 
@@ -232,10 +246,20 @@ class World:
             scene = self._scene
             self._steps[number] = run(scene.acts[place], scene.ledger, scene.limits, scene.on_lapse, self._data, events)
         step = self._steps[number]
+        if step.packet is None:
+            return self._one(Client(self._last(place, number), Wire(), 0))
         if wire is None or step.connection != connection:
             wire = Wire()
-        units = () if step.packet is None else _units(step.packet)
-        return Client(number, evolve(wire, units=units), step.connection)
+        return self._one(Client(number, evolve(wire, units=_units(step.packet)), step.connection))
+
+    def _last(self, place: int, history: int, *, is_alive: bool = True) -> int:
+        """One history for all that end alike: what came before matters no more."""
+        return self._finished.setdefault((place, self._steps[history].notes, is_alive), history)
+
+    def _one(self, value: T) -> T:
+        """The first that was met of equal values: states share them, and compare them at no cost."""
+        first: T = self._met.setdefault(value, value)
+        return first
 
     def _notes(self, state: State) -> tuple[Note, ...]:
         return (*self._before, *[note for client in state.clients for note in self._steps[client.history].notes])
@@ -260,13 +284,6 @@ def _units(packet: bytes) -> tuple[Unit, ...]:
 def _shown(wire: Wire) -> str:
     units = [unit[1] if unit[0][0] == b"MULTI" else unit[0] for unit in wire.units]
     return f"{b' '.join([b' '.join(u[:2]) for u in units])[:160].decode()}{' dirty' * wire.is_dirty}"
-
-
-def _later(state: State, client: Client) -> frozenset[Wire]:
-    """What may arrive late. Only a transaction has an effect then."""
-    if any(unit[0][0] == b"MULTI" for unit in client.wire.units):
-        return state.late | {client.wire}
-    return state.late
 
 
 def _put(clients: tuple[Client, ...], place: int, client: Client) -> tuple[Client, ...]:
