@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.simulation.client import Act, Caller
+from tests.simulation.client import Caller
+from tests.simulation.scene import Act
 
 
 def _until_known(call: Callable[[], str]) -> str:
@@ -45,6 +46,16 @@ def read(caller: Caller) -> None:
 def once(op_id: str, amount: int) -> Act:
     """Reserve, and never ask again."""
     return lambda caller: _ignore(caller.reserve(op_id, amount))
+
+
+def in_turn(*acts: Act) -> Act:
+    """One after another."""
+
+    def act(caller: Caller) -> None:
+        for each in acts:
+            each(caller)
+
+    return act
 
 
 def _ignore(_: str) -> None:

@@ -27,57 +27,38 @@ from coreason_budget.errors import (
 from coreason_budget.ledger.base import Charge, End, Refused, Reserve
 from coreason_budget.ledger.record import KEEP_CALLERS_US
 from coreason_budget.ledger.redis.ledger import RedisLedger
-from coreason_budget.model import Account, Amounts, Entry, Scope
+from coreason_budget.model import Amounts
+from tests.simulation.scene import NOW_US, TTL_US, Act, Scene
 from tests.simulation.store import Data, Fault, Store, parse
 
-NOW_US = 1_800_000_000 * 1_000_000
-TTL_US = 600 * 1_000_000
 # Naps of 1, 2 and 3 ms at their longest: the third failure in a row is the last.
 TIMEOUT_S = 0.0045
 
-_DAY = (NOW_US // 1_000_000 // 86400 * 86400, NOW_US // 1_000_000 // 86400 * 86400 + 86400)
-USER = Account(Scope("user", "a"), "day", *_DAY, "usd")
-GLOBAL = Account(Scope("global"), "day", *_DAY, "usd")
-TEAM = Account(Scope("team", "t"), "day", *_DAY, "usd")
-
 Replies: TypeAlias = tuple[Any, ...]
-LOST = "lost"
+LOST, UNREACHABLE = "lost", "unreachable"
 Event: TypeAlias = Replies | str
 Note: TypeAlias = tuple[Any, ...]
-Act: TypeAlias = Callable[["Caller"], None]
-
-
-@frozen
-class Limits:
-    """What the accounts of every call allow; the team's is never limited."""
-
-    user: int = 10
-    whole: int = 10
-
-    def entries(self, amount: int) -> tuple[Entry, ...]:
-        return Entry(USER, amount, self.user), Entry(TEAM, amount, None), Entry(GLOBAL, amount, self.whole)
 
 
 class Caller:
     """Calls a ledger and notes what it began and what came of it."""
 
-    def __init__(self, ledger: RedisLedger, limits: Limits, on_lapse: str = "charge") -> None:
+    def __init__(self, ledger: RedisLedger, scene: Scene) -> None:
         self.notes: list[Note] = []
         self._ledger = ledger
-        self._limits = limits
-        self._on_lapse = on_lapse
+        self._scene = scene
 
     def reserve(self, op_id: str, amount: int) -> str:
         """Reserve; ``admitted``, ``refused``, or what went wrong."""
-        plan = lambda now_us: self._limits.entries(amount)  # noqa: E731
+        plan = lambda now_us: self._scene.limits.entries(amount)  # noqa: E731
         request = Reserve(
-            op_id, op_id, plan, Amounts(amount), KEEP_CALLERS_US, f"secret.{op_id}", TTL_US, self._on_lapse
+            op_id, op_id, plan, Amounts(amount), KEEP_CALLERS_US, f"secret.{op_id}", TTL_US, self._scene.on_lapse
         )
         return self._note("reserve", op_id, amount, lambda: self._ledger.reserve(request))
 
     def charge(self, op_id: str, amount: int) -> str:
         """Charge; ``done``, or what went wrong."""
-        plan = lambda now_us: self._limits.entries(amount)  # noqa: E731
+        plan = lambda now_us: self._scene.limits.entries(amount)  # noqa: E731
         request = Charge(op_id, op_id, plan, Amounts(amount), KEEP_CALLERS_US)
         return self._note("charge", op_id, amount, lambda: self._ledger.charge(request))
 
@@ -88,7 +69,7 @@ class Caller:
 
     def read(self) -> None:
         """Look at the accounts, and so end what has lapsed."""
-        self._note("read", "", 0, lambda: self._ledger.read(lambda now_us: self._limits.entries(0)))
+        self._note("read", "", 0, lambda: self._ledger.read(lambda now_us: self._scene.limits.entries(0)))
 
     def _note(self, verb: str, op_id: str, amount: int, call: Callable[[], object]) -> str:
         self.notes.append((verb, op_id, amount, "begun"))
@@ -112,16 +93,20 @@ def _outcome(verb: str, call: Callable[[], object]) -> str:
 
 @frozen
 class Step:
-    """Where a client stands: the packet it waits for, or None once it is done, and its notes."""
+    """Where a client stands: its notes, and the packet that it waits for, or None once it is done.
+
+    A connection ``is_new`` if this is its first packet.
+    """
 
     notes: tuple[Note, ...]
     packet: bytes | None = None
     connection: int = 0
+    is_new: bool = False
 
 
 class _Waits(BaseException):
-    def __init__(self, packet: bytes, connection: int) -> None:
-        self.packet, self.connection = packet, connection
+    def __init__(self, packet: bytes, connection: int, is_new: bool) -> None:
+        self.packet, self.connection, self.is_new = packet, connection, is_new
 
 
 @frozen
@@ -130,16 +115,28 @@ class _Script:
 
     events: Sequence[Event]
     store: Store
-    state: dict[str, int] = field(factory=lambda: {"connections": 0, "next": -1})
+    state: dict[str, int] = field(factory=lambda: {"connections": 0, "used": 0, "next": -1})
+
+    def connect(self, patience_s: float) -> int:
+        if self._coming() == UNREACHABLE:
+            self.state["next"] += 1
+            time.sleep(patience_s)
+            raise redis.TimeoutError(UNREACHABLE)
+        self.state["connections"] += 1
+        return self.state["connections"]
 
     def exchange(self, packet: bytes, connection: int) -> Iterator[Any]:
         if self.state["next"] < 0:
-            return iter(serve(self.store, packet))
-        if self.state["next"] == len(self.events):
-            raise _Waits(packet, connection)
-        event = self.events[self.state["next"]]
+            return map(as_read, serve(self.store, packet))
+        event = self._coming()
+        if event is None:
+            raise _Waits(packet, connection, connection > self.state["used"])
         self.state["next"] += 1
-        return iter((redis.ConnectionError("lost"),) if event is LOST else event)
+        self.state["used"] = connection
+        return iter((redis.ConnectionError(LOST),) if event == LOST else event)
+
+    def _coming(self) -> Event | None:
+        return self.events[self.state["next"]] if 0 <= self.state["next"] < len(self.events) else None
 
 
 class Connection:
@@ -148,11 +145,11 @@ class Connection:
     def __init__(self, script: _Script) -> None:
         self._script = script
         self._number = 0
+        self.socket_connect_timeout = 0.0
         self.is_connected = False
 
     def connect(self) -> None:
-        self._script.state["connections"] += 1
-        self._number = self._script.state["connections"]
+        self._number = self._script.connect(self.socket_connect_timeout)
         self.is_connected = True
 
     def disconnect(self, *_: object) -> None:
@@ -162,16 +159,17 @@ class Connection:
         self._replies = self._script.exchange(b"".join(packets), self._number)
 
     def read_response(self, **_: object) -> Any:
-        reply = _as_read(next(self._replies))
+        reply = next(self._replies)
         if isinstance(reply, Exception):
             raise reply
         return reply
 
 
-def _as_read(reply: Any) -> Any:
+def as_read(reply: Any) -> Any:
+    """A reply as redis-py gives it."""
     if isinstance(reply, Fault):
         return redis.ResponseError(reply.text)
-    return [_as_read(part) for part in reply] if isinstance(reply, tuple | list) else reply
+    return [as_read(part) for part in reply] if isinstance(reply, tuple | list) else reply
 
 
 def serve(store: Store, packet: bytes) -> list[Any]:
@@ -193,24 +191,24 @@ def serve(store: Store, packet: bytes) -> list[Any]:
     return replies
 
 
-def run(act: Act, kind: type[RedisLedger], limits: Limits, on_lapse: str, data: Data, events: Sequence[Event]) -> Step:
+def run(act: Act, scene: Scene, data: Data, events: Sequence[Event]) -> Step:
     """Run a client on these replies, from a process that has seen the database before."""
     script = _Script(events, Store(data, NOW_US))
-    ledger = kind("redis://simulated", timeout_s=TIMEOUT_S, connect=lambda: Connection(script))
+    ledger = scene.ledger("redis://simulated", timeout_s=TIMEOUT_S, connect=lambda: Connection(script))
     ledger.ping()
-    script.state["next"] = 0
-    caller = Caller(ledger, limits, on_lapse)
+    script.state.update(next=0, used=script.state["connections"])
+    caller = Caller(ledger, scene)
     try:
         act(caller)
     except _Waits as waits:
-        return Step(tuple(caller.notes), waits.packet, waits.connection)
+        return Step(tuple(caller.notes), waits.packet, waits.connection, waits.is_new)
     return Step(tuple(caller.notes))
 
 
-def directly(act: Act, store: Store, limits: Limits, on_lapse: str = "charge") -> Caller:
+def directly(act: Act, store: Store, scene: Scene) -> Caller:
     """Let a client act on a database that is its own."""
     script = _Script((), store)
-    caller = Caller(RedisLedger("redis://simulated", timeout_s=1, connect=lambda: Connection(script)), limits, on_lapse)
+    caller = Caller(RedisLedger("redis://simulated", timeout_s=1, connect=lambda: Connection(script)), scene)
     act(caller)
     return caller
 

@@ -1,20 +1,28 @@
 """Redis as the simulation needs it: the commands of the ledger on values that can be hashed and compared.
 
-Time stands still but for `Tick`s, so nothing expires here; what a time to live is, the contract
-suite proves on real servers.
+Time stands still until a test lets it pass, and then `Store.expire` takes what has outlived its time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from attrs import frozen
 
 Command: TypeAlias = tuple[bytes, ...]
-# String, hash, sorted set, stream: a kind and its content, sorted, so that equal states are equal values.
-Value: TypeAlias = tuple[str, Any]
+
+
+class Value(NamedTuple):
+    """A string, hash, sorted set or stream: its content is sorted, so that equal states are equal values."""
+
+    kind: str
+    content: Any
+    until_us: int | None = None
+
+
+NOTHING = Value("none", ())
 Data: TypeAlias = frozenset[tuple[bytes, Value]]
 
 INFO = b"redis_version:7.4.0\r\nmaxmemory_policy:noeviction\r\naof_enabled:1\r\nrole:master\r\n"
@@ -68,25 +76,34 @@ class Store:
         except _WrongTypeError:
             return Fault("WRONGTYPE Operation against a key holding the wrong kind of value")
 
+    def expire(self) -> None:
+        """Remove what has outlived its time. Who watched it finds out."""
+        ends = {key: value.until_us for key, value in self._data.items()}
+        self._del(*[key for key, until_us in ends.items() if until_us is not None and until_us <= self._now_us])
+
     def _get(self, key: bytes, kind: str, default: Any) -> Any:
         found = self._data.get(key)
         if found is None:
             return default
-        if found[0] != kind:
+        if found.kind != kind:
             raise _WrongTypeError(kind)
-        return found[1]
+        return found.content
 
-    def _put(self, key: bytes, kind: str, content: Any) -> None:
+    def _put(self, key: bytes, kind: str, content: Any, until_us: int | None = None) -> None:
         self.touched.add(key)
         if content or kind == "string":
-            self._data[key] = (kind, content)
+            self._data[key] = Value(kind, content, until_us)
         else:
             self._data.pop(key, None)
+
+    def _until_us(self, key: bytes) -> int | None:
+        return self._data.get(key, NOTHING).until_us
 
     def _set(self, key: bytes, value: bytes, *options: bytes) -> bytes | None:
         if (b"NX" in options and key in self._data) or (b"XX" in options and key not in self._data):
             return None
-        self._put(key, "string", value)
+        until_us = self._now_us + int(options[options.index(b"PX") + 1]) * 1000 if b"PX" in options else None
+        self._put(key, "string", value, until_us)
         return b"OK"
 
     def _incr(self, key: bytes) -> int:
@@ -101,7 +118,7 @@ class Store:
     def _hincrby(self, key: bytes, field: bytes, by: bytes) -> int:
         content = dict(self._get(key, "hash", ()))
         value = int(content.get(field, 0)) + int(by)
-        self._put(key, "hash", tuple(sorted({**content, field: b"%d" % value}.items())))
+        self._put(key, "hash", tuple(sorted({**content, field: b"%d" % value}.items())), self._until_us(key))
         return value
 
     def _copy(self, source: bytes, target: bytes, *options: bytes) -> int:
@@ -115,10 +132,13 @@ class Store:
         self.touched.update(gone)
         return len(gone)
 
-    def _pexpire(self, key: bytes, _: bytes) -> int:
+    def _pexpire(self, key: bytes, life_ms: bytes) -> int:
         if key not in self._data:
             return 0
+        self._data[key] = self._data[key]._replace(until_us=self._now_us + int(life_ms) * 1000)
         self.touched.add(key)
+        if int(life_ms) <= 0:
+            self._del(key)
         return 1
 
     def _zadd(self, key: bytes, score: bytes, member: bytes) -> int:

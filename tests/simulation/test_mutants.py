@@ -8,14 +8,16 @@ from unittest.mock import patch
 import pytest
 from attrs import evolve
 
+from coreason_budget.errors import LedgerUnavailableError, OutcomeUnknownError
 from coreason_budget.ledger import rules
 from coreason_budget.ledger.base import Outcome
 from coreason_budget.ledger.redis import reaper
 from coreason_budget.ledger.redis.ledger import RedisLedger
 from coreason_budget.ledger.redis.packets import Writes, open_copies
 from tests.simulation.acts import once, read, reserve
+from tests.simulation.scene import Scene
 from tests.simulation.test_protocol import SCENES
-from tests.simulation.world import Scene, World
+from tests.simulation.world import World
 
 _RIVALS = evolve(SCENES["two reserve the last"], faults=1)
 _SAME_KEY = Scene((reserve("a", 6), reserve("a", 6), reserve("b", 6)), faults=0)
@@ -62,6 +64,20 @@ class UndoesBlindly(RedisLedger):
         operation.transact(link, writes)
 
 
+class TakesSilenceForNo(RedisLedger):
+    """Says that nothing was done where the server is out of reach, whatever was sent before."""
+
+    def __init__(self, *settings: Any, **more: Any) -> None:
+        super().__init__(*settings, **more)
+        self._operations._give_up = _unavailable  # type: ignore[method-assign]
+
+
+def _unavailable(operation: Any, problem: Exception | None) -> None:
+    if getattr(problem, "refused", False):
+        operation.unsure = False
+    raise LedgerUnavailableError(str(problem)) if not operation.unsure else OutcomeUnknownError("", op_id="")
+
+
 MUTANTS = {
     "trusts records": evolve(_RIVALS, ledger=TrustsRecords, faults=1),
     "takes missing copies for room": evolve(_SAME_KEY, ledger=TakesMissingCopiesForRoom),
@@ -69,6 +85,8 @@ MUTANTS = {
     "forgets what it found": evolve(SCENES["settle and release"], ledger=ForgetsWhatItFound, faults=2),
     "undoes blindly": evolve(_SAME_KEY, ledger=UndoesBlindly),
     "watches nothing": evolve(SCENES["one charge twice"], watches=False, faults=1),
+    "takes silence for no": evolve(SCENES["two reserve the last"], ledger=TakesSilenceForNo),
+    "watches nothing when a key is forgotten": evolve(SCENES["a key that is forgotten"], watches=False),
     "watches nothing on a race": evolve(SCENES["settle and release"], watches=False, faults=0),
 }
 
@@ -85,6 +103,20 @@ def test_a_reaper_that_charges_what_had_no_room_is_found_out() -> None:
     with patch.object(reaper, "end", _charge):
         (violation,) = World(scene).explore().violations
     assert "by reservations alone" in violation
+
+
+def test_a_late_ending_that_makes_an_account_again_is_found_out() -> None:
+    """An account about to expire is left alone: a movement after that would make it again, without its past."""
+    with patch.object(rules, "is_kept", lambda account, now_us: True):
+        (violation,) = World(SCENES["accounts that expire"]).explore().violations
+    assert "still reserves" in violation
+
+
+def test_a_key_that_would_stay_for_good_is_found_out() -> None:
+    """Whatever a call leaves behind has an end."""
+    with patch.dict("tests.simulation.store._COMMANDS", {b"PEXPIRE": lambda *_: 1}):
+        (violation,) = World(SCENES["one charge twice"]).explore().violations
+    assert "left behind" in violation
 
 
 def _charge(writes: Writes, record: Any, copies: Any, now_us: int) -> None:

@@ -11,13 +11,20 @@ from functools import cache
 import pytest
 from attrs import evolve
 
+from coreason_budget.ledger.record import HOUR_US, KEEP_CALLERS_US
 from tests.scale import scaled
-from tests.simulation.acts import charge, end, life, once, read, reserve
-from tests.simulation.client import Limits
-from tests.simulation.world import Found, Scene, World
+from tests.simulation.acts import charge, end, in_turn, life, once, read, reserve
+from tests.simulation.scene import ACCOUNTS_LAST_US, Limits, Scene
+from tests.simulation.world import Found, World
 
 _A, _B, _C = reserve("a", 6), reserve("b", 6), reserve("c", 4)
 _HELD = once("h", 6)
+_LAPSED = life("h", 6, "lapse")
+_SETTLE = end("settle", "h", 3, "k")
+_SETTLED = in_turn(_HELD, _SETTLE)
+_CHARGED = charge("a", 6)
+_SECOND_US = 1_000_000
+_KEY_ENDS_US = KEEP_CALLERS_US - _SECOND_US
 
 SCENES = {
     "two reserve the last": Scene((_A, _B), faults=scaled(2, 3)),
@@ -27,8 +34,8 @@ SCENES = {
     "the same key twice": Scene((_A, _A), faults=scaled(2, 3)),
     "the same key twice, and a rival": Scene((_A, _A, _B), faults=scaled(1, 2)),
     "settle and release": Scene((end("settle", "h", 3), end("release", "h")), _HELD, faults=scaled(2, 3)),
-    "two settle by keys": Scene((end("settle", "h", 3, "k"), end("settle", "h", 4, "l")), _HELD, faults=scaled(1, 3)),
-    "one settle twice": Scene((end("settle", "h", 3, "k"), end("settle", "h", 3, "k")), _HELD, faults=scaled(1, 3)),
+    "two settle by keys": Scene((_SETTLE, end("settle", "h", 4, "l")), _HELD, faults=scaled(1, 3)),
+    "one settle twice": Scene((_SETTLE, _SETTLE), _HELD, faults=scaled(1, 3)),
     "settle makes room": Scene((end("settle", "h", 1), _B), _HELD, faults=scaled(1, 2)),
     "reserve, settle and a rival": Scene((life("a", 6, "settle", 5), _B), faults=scaled(1, 2)),
     "reserve, release and a rival": Scene((life("a", 6, "release"), _B), faults=scaled(1, 2)),
@@ -43,6 +50,23 @@ SCENES = {
         (end("settle", "h", 3), _B, read), _HELD, faults=scaled(0, 1), ticks=1, on_lapse="release"
     ),
     "an over record and a reaper": Scene((once("a", 6), once("b", 6), read), faults=scaled(0, 1), ticks=1),
+    "a key that is forgotten": Scene((_CHARGED, _CHARGED), _CHARGED, faults=scaled(1, 3), ticks=1, age_us=_KEY_ENDS_US),
+    "a lapse that is forgotten": Scene(
+        (end("settle", "h", 3), end("release", "h")), _LAPSED, faults=scaled(1, 3), ticks=1, age_us=_KEY_ENDS_US
+    ),
+    "a settle that is forgotten": Scene(
+        (_SETTLE, _SETTLE), _SETTLED, faults=scaled(1, 3), ticks=1, age_us=_KEY_ENDS_US
+    ),
+    "accounts that are to expire": Scene(
+        (end("settle", "h", 3), read),
+        _HELD,
+        faults=scaled(0, 2),
+        ticks=1,
+        age_us=ACCOUNTS_LAST_US - HOUR_US - _SECOND_US,
+    ),
+    "accounts that expire": Scene(
+        (end("settle", "h", 3), read), _HELD, faults=scaled(1, 2), ticks=1, age_us=ACCOUNTS_LAST_US - _SECOND_US
+    ),
     "three with a settle": Scene((end("settle", "h", 1), _A, _B), _HELD, faults=scaled(1, 2)),
 }
 # The server may serve others between any two commands of a packet, its transactions apart.

@@ -8,45 +8,13 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from attrs import evolve, field, frozen
 
-from coreason_budget.ledger.redis.ledger import RedisLedger
-from tests.simulation.client import (
-    LOST,
-    NOW_US,
-    TTL_US,
-    Act,
-    Caller,
-    Event,
-    Limits,
-    Note,
-    Step,
-    directly,
-    run,
-    still_time,
-)
+from tests.simulation.client import LOST, UNREACHABLE, Caller, Event, Note, Step, as_read, directly, run, still_time
 from tests.simulation.laws import audit, is_too_much, is_unbalanced
+from tests.simulation.scene import NOW_US, TTL_US, Scene
 from tests.simulation.store import Command, Data, Store, parse
 
 T = TypeVar("T")
 Unit: TypeAlias = tuple[Command, ...]
-
-
-@frozen
-class Scene:
-    """What is explored: who does what, and how much may go wrong.
-
-    ``faults`` bounds lost connections and crashes together, ``ticks`` how often time jumps past
-    every lapse. ``split`` lets other clients in between any two commands of a packet.
-    """
-
-    acts: tuple[Act, ...]
-    before: Act | None = None
-    limits: Limits = Limits()
-    faults: int = 2
-    ticks: int = 0
-    on_lapse: str = "charge"
-    split: bool = False
-    ledger: type[RedisLedger] = RedisLedger
-    watches: bool = True
 
 
 @frozen(cache_hash=True)
@@ -84,7 +52,7 @@ class State(NamedTuple):
     late: frozenset[Wire]
     faults: int
     ticks: int
-    now_us: int = NOW_US
+    now_us: int
 
 
 @frozen
@@ -108,8 +76,8 @@ class World:
         self._finished: dict[tuple[int, tuple[Note, ...], bool], int] = {}
         self._met: dict[Any, Any] = {}
         self._exchange = cache(self._exchanged)
-        self._wrong = cache(partial(is_too_much, limits=scene.limits, on_lapse=scene.on_lapse))
-        self._books = cache(partial(audit, limits=scene.limits))
+        self._wrong = cache(partial(is_too_much, scene=scene))
+        self._books = cache(partial(audit, scene=scene))
 
     def explore(self, most_violations: int = 1) -> Found:
         """Walk through all states; stop early once enough is wrong."""
@@ -119,10 +87,10 @@ class World:
     def _explore(self, most_violations: int) -> Found:
         store = Store((), NOW_US)
         scene = self._scene
-        prepared = directly(scene.before or Caller.read, store, scene.limits, scene.on_lapse)
+        prepared = directly(scene.before or Caller.read, store, scene)
         self._before, self._data = tuple(prepared.notes), store.data
-        begun = [self._advance(number, -1, "begun") for number in range(len(self._scene.acts))]
-        first = State(store.data, tuple(begun), frozenset(), self._scene.faults, self._scene.ticks)
+        begun = [self._advance(number, -1, "begun") for number in range(len(scene.acts))]
+        first = State(store.data, tuple(begun), frozenset(), scene.faults, scene.ticks, scene.begin_us)
         seen: dict[State, State | None] = {first: None}
         todo, ends = [first], 0
         violations: list[str] = []
@@ -137,7 +105,7 @@ class World:
             if all(not c.is_alive or self._steps[c.history].packet is None for c in state.clients):
                 ends += 1
                 outcomes |= {(n[0], n[3]) for n in notes}
-                wrong = wrong or is_unbalanced(self._books(state.data), notes, self._scene.limits, self._scene.on_lapse)
+                wrong = wrong or is_unbalanced(self._books(state.data), notes, scene)
             violations += [f"{wrong}\n{self._path(state, seen)}"] if wrong else []
         return Found(len(seen), ends, tuple(violations), frozenset(outcomes))
 
@@ -163,10 +131,12 @@ class World:
                 if state.faults:
                     yield self._lose(state, place, client)
                     yield self._crash(state, place, client)
+                    if self._steps[client.history].is_new and not client.replies:
+                        yield self._shut_out(state, place, client)
         for wire in state.late:
             yield self._serve_late(state, wire)
         if state.ticks:
-            yield state._replace(ticks=state.ticks - 1, now_us=state.now_us + TTL_US)
+            yield self._tick(state)
 
     def _serve(self, state: State, place: int, client: Client) -> State:
         """The server does a packet (or the next command of it), and its replies arrive."""
@@ -224,6 +194,23 @@ class World:
         late = self._still_late(state.late - {wire}, touched)
         return state._replace(data=data, clients=self._heard(state.clients, touched), late=late)
 
+    def _shut_out(self, state: State, place: int, client: Client) -> State:
+        """The server cannot be reached for as long as the call has time: nothing more was sent."""
+        client = self._advance(place, client.history, UNREACHABLE)
+        return state._replace(clients=_put(state.clients, place, client), faults=state.faults - 1)
+
+    def _tick(self, state: State) -> State:
+        """Time passes, and what expires is gone."""
+        now_us = state.now_us + TTL_US
+        data, touched = self._expired(state.data, now_us)
+        clients, late = self._heard(state.clients, touched), self._still_late(state.late, touched)
+        return state._replace(data=data, clients=clients, late=late, ticks=state.ticks - 1, now_us=now_us)
+
+    def _expired(self, data: Data, now_us: int) -> tuple[Data, frozenset[bytes]]:
+        store = Store(data, now_us)
+        store.expire()
+        return self._one(store.data), frozenset(store.touched)
+
     def _heard(self, clients: tuple[Client, ...], touched: frozenset[bytes]) -> tuple[Client, ...]:
         """The clients after keys were written: some watched them."""
         if not any(touched & client.wire.watched for client in clients):
@@ -241,10 +228,10 @@ class World:
         """The client after one more event: it runs on until its next packet."""
         number = self._histories.setdefault((place, history, event), len(self._events))
         if number == len(self._events):
-            events = () if history < 0 else (*self._events[history][1], event)
+            events = () if history < 0 else (*self._events[history][1], as_read(event))
             self._events.append((place, events))
             scene = self._scene
-            self._steps[number] = run(scene.acts[place], scene.ledger, scene.limits, scene.on_lapse, self._data, events)
+            self._steps[number] = run(scene.acts[place], scene, self._data, events)
         step = self._steps[number]
         if step.packet is None:
             return self._one(Client(self._last(place, number), Wire(), 0))
