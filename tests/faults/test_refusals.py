@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from coreason_budget.errors import BudgetExceededError, LedgerCorruptError, LedgerUnavailableError
-from coreason_budget.guard import BudgetGuard
+from coreason_budget.errors import BudgetExceededError, LedgerCorruptError, LedgerUnavailableError, OutcomeUnknownError
 from coreason_budget.model import Amounts
 from tests.faults.conftest import CALL, USD, make_guard
 from tests.faults.faults import Fault, Stall
@@ -23,14 +22,14 @@ pytestmark = pytest.mark.redis
 
 TIMEOUT_S = 0.3
 SMALL = Amounts(USD // 100)
-VERBS: dict[str, Callable[[BudgetGuard, str], object]] = {
-    "check": lambda guard, id: guard.check(CALL, SMALL),
-    "usage": lambda guard, id: guard.usage(CALL),
-    "charge": lambda guard, id: guard.charge(CALL, SMALL),
-    "reserve": lambda guard, id: guard.reserve(CALL, SMALL),
-    "settle": lambda guard, id: guard.settle(id, SMALL.usd_nanos),
-    "release": lambda guard, id: guard.release(id),
-    "lapse": lambda guard, id: guard.lapse(id),
+VERBS: dict[str, Callable[..., object]] = {
+    "check": lambda guard, id, key=None: guard.check(CALL, SMALL),
+    "usage": lambda guard, id, key=None: guard.usage(CALL),
+    "charge": lambda guard, id, key=None: guard.charge(CALL, SMALL, idempotency_key=key),
+    "reserve": lambda guard, id, key=None: guard.reserve(CALL, SMALL, idempotency_key=key),
+    "settle": lambda guard, id, key=None: guard.settle(id, SMALL.usd_nanos),
+    "release": lambda guard, id, key=None: guard.release(id),
+    "lapse": lambda guard, id, key=None: guard.lapse(id),
 }
 BOOKED = {"charge": 1, "reserve": 1, "release": -1}
 every_verb = pytest.mark.parametrize("verb", VERBS)
@@ -55,18 +54,18 @@ class Life:
         self.guard = make_guard(url, secrets.token_hex(4), timeout_s=TIMEOUT_S)
         self.guard.charge(CALL, SMALL)
         self._verb = verb
-        self._id = self.guard.reserve(CALL, SMALL).reservation_id
+        self.id = self.guard.reserve(CALL, SMALL).reservation_id
 
     def is_blocked(self) -> None:
         """The verb says that the ledger is not to be had, in time, and not that the budget is spent."""
         began_s = time.monotonic()
         with pytest.raises((LedgerUnavailableError, LedgerCorruptError)):
-            VERBS[self._verb](self.guard, self._id)
+            VERBS[self._verb](self.guard, self.id)
         assert time.monotonic() - began_s < TIMEOUT_S + 0.5
 
-    def goes_on(self) -> None:
-        """The same guard, the same verb: done, and booked the once."""
-        VERBS[self._verb](self.guard, self._id)
+    def goes_on(self, key: str | None = None) -> None:
+        """The same guard, the same verb (with the key that it had): done, and booked the once."""
+        VERBS[self._verb](self.guard, self.id, key)
         booked = {b.used_units // SMALL.usd_nanos for b in self.guard.usage(CALL) if b.limit_units is not None}
         assert booked == {2 + BOOKED.get(self._verb, 0)}
 
@@ -166,6 +165,27 @@ def test_without_the_right_to_transactions_nothing_is_written(verb: str, server:
         assert client.keys("*") == []
         client.execute_command("ACL", "SETUSER", "app", "+multi")
     VERBS[verb](guard, "")
+
+
+@every_verb
+def test_a_right_to_transactions_that_is_taken_away(verb: str, server: PrivateServer) -> None:
+    """What was done one by one is not called undone; nothing more is, and the same call books the once."""
+    with server.client() as client:
+        client.execute_command("ACL", "SETUSER", "app", "on", ">pw", "~*", "&*", "+@all")
+        life = Life(server.url.replace("//", "//app:pw@"), verb)
+        client.execute_command("ACL", "SETUSER", "app", "-multi")
+        if verb in ("check", "usage"):
+            life.goes_on()
+            return
+        with pytest.raises(OutcomeUnknownError) as caught:
+            VERBS[verb](life.guard, life.id)
+        left = {name: client.dump(name) for name in client.scan_iter("*")}
+        for other in ("charge", "reserve", verb):
+            with pytest.raises(LedgerUnavailableError):
+                VERBS[other](life.guard, life.id, caught.value.op_id if other == verb else None)
+        assert left == {name: client.dump(name) for name in client.scan_iter("*")}
+        client.execute_command("ACL", "SETUSER", "app", "+multi")
+    life.goes_on(caught.value.op_id)
 
 
 COMMANDS = ["watch", "exec", "get", "set", "hmget", "hincrby", "copy", "zadd", "zrange", "time", "pexpire"]

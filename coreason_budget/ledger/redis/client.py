@@ -38,6 +38,10 @@ class LinkLostError(Exception):
         self.closed = closed
 
 
+class TornError(LinkLostError):
+    """The server refused ``MULTI`` and did some of what followed it, command by command, whatever was watched."""
+
+
 class Link:
     """One connection, for one operation, until a deadline (of ``time.monotonic``)."""
 
@@ -67,14 +71,18 @@ class Link:
 
         Raises:
             LinkLostError: The answer did not come: done or not, nobody knows yet.
+            TornError: Done, or by halves, and not as one.
             LedgerUnavailableError: The server refused; nothing was done.
             LedgerCorruptError: A command failed on a value of another type.
         """
         # A reconnect here would run the transaction without its WATCH.
         if not self._connection.is_connected:
             raise LinkLostError("the connection was closed before its transaction")
-        answers = self._exchange(packet, commands + 2)
-        done = answers[-1]
+        begun, *answers, done = self._exchange(packet, commands + 2)
+        if isinstance(begun, ResponseError):
+            if not all(isinstance(a, ResponseError) for a in answers):
+                raise TornError(f"MULTI was refused ({begun}), what followed it was not")
+            raise _refusal(begun)
         if isinstance(done, ResponseError):
             raise _refusal(next((a for a in answers if isinstance(a, ResponseError)), done))
         for answer in done or ():

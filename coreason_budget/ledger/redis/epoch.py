@@ -11,11 +11,13 @@ from attrs import frozen
 
 from coreason_budget.errors import LedgerUnavailableError
 from coreason_budget.ledger.life import Known, Life, halted
-from coreason_budget.ledger.redis.client import Link
+from coreason_budget.ledger.redis.client import Link, TornError
 from coreason_budget.ledger.redis.codec import Command, Keys, pack, sequence_of, time_of, transaction
 from coreason_budget.ledger.redis.server import Facts, check_facts, read_facts, say
 
 SCHEMA = 2
+
+_NOTHING = transaction(())
 
 _log = logging.getLogger("coreason_budget")
 
@@ -54,11 +56,12 @@ class Epoch:
         self._timezone = timezone
         self._allow_eviction = allow_eviction
         self._known: Known | None = None
+        self._is_torn = False
 
     @property
     def is_joined(self) -> bool:
-        """Whether this process has seen the epoch."""
-        return self._known is not None
+        """Whether this process has seen the epoch, and since then all of its transactions were some."""
+        return self._known is not None and not self._is_torn
 
     @property
     def floor(self) -> Floor | None:
@@ -67,13 +70,18 @@ class Epoch:
         return None if known is None else Floor(known, known.sequence)
 
     def join(self, link: Link) -> None:
-        """Make the epoch or take the one that is there.
+        """Find transactions allowed, and make the epoch or take the one that is there.
 
         Raises:
             ConfigError: The namespace is kept by another schema or in another time zone, or the
                 server is too old or may evict.
-            LedgerUnavailableError: The namespace is halted.
+            LedgerUnavailableError: The namespace is halted, or transactions are refused.
         """
+        # Where MULTI is not allowed, what follows it would be done one by one.
+        link.transact(_NOTHING, 0)
+        self._is_torn = False
+        if self._known is not None:
+            return
         self._check_server(link)
         sight = self.watch(link)
         if sight.life is None:
@@ -112,7 +120,11 @@ class Epoch:
     def transact(self, link: Link, packet: bytes, commands: int) -> list[Any] | None:
         """`Link.transact` for a transaction that ends with its INCR of the sequence: remembers that."""
         known = self._known
-        done = link.transact(packet, commands)
+        try:
+            done = link.transact(packet, commands)
+        except TornError:
+            self._is_torn = True
+            raise
         if done is not None and known is not None:
             known.note(int(done[-1]))
         return done

@@ -10,13 +10,11 @@ from typing import Any, TypeVar
 
 from coreason_budget.errors import LedgerUnavailableError, OutcomeUnknownError
 from coreason_budget.ledger.redis.client import Client, Link, LinkLostError
-from coreason_budget.ledger.redis.codec import pack
 from coreason_budget.ledger.redis.epoch import Epoch
 from coreason_budget.ledger.redis.packets import Writes
 
 _REMEMBERED = 10_000
 _LONGEST_NAP_S = 0.05
-_NOTHING = pack([(b"MULTI",), (b"EXEC",)])
 _T = TypeVar("_T")
 
 
@@ -95,8 +93,6 @@ class Operations:
             try:
                 with self._client.link(operation.deadline_s) as link:
                     if joins and not self._epoch.is_joined:
-                        # Where MULTI is not allowed, what follows it would be done one by one.
-                        link.transact(_NOTHING, 0)
                         self._epoch.join(link)
                     answer = attempt(link, operation)
                 if answer is not None:
