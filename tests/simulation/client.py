@@ -11,6 +11,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from traceback import walk_tb
 from typing import Any, TypeAlias
 from unittest.mock import patch
 
@@ -95,13 +96,15 @@ def _outcome(verb: str, call: Callable[[], object]) -> str:
 class Step:
     """Where a client stands: its notes, and the packet that it waits for, or None once it is done.
 
-    A connection ``is_new`` if this is its first packet.
+    A connection ``is_new`` if this is its first packet. Where an attempt begins, all that the process
+    ``knows`` tells what it will do; None elsewhere.
     """
 
     notes: tuple[Note, ...]
     packet: bytes | None = None
     connection: int = 0
     is_new: bool = False
+    knows: tuple[Any, ...] | None = ()
 
 
 class _Waits(BaseException):
@@ -115,7 +118,7 @@ class _Script:
 
     events: Sequence[Event]
     store: Store
-    state: dict[str, int] = field(factory=lambda: {"connections": 0, "used": 0, "next": -1})
+    state: dict[str, int] = field(factory=lambda: {"connections": 0, "used": 0, "next": -1, "attempt": -1})
 
     def connect(self, patience_s: float) -> int:
         if self._coming() == UNREACHABLE:
@@ -198,11 +201,32 @@ def run(act: Act, scene: Scene, data: Data, events: Sequence[Event]) -> Step:
     ledger.ping()
     script.state.update(next=0, used=script.state["connections"])
     caller = Caller(ledger, scene)
+    link = ledger._client.link
+
+    def begin(deadline_s: float) -> Any:
+        script.state["attempt"] = script.state["next"]
+        return link(deadline_s)
+
     try:
-        act(caller)
+        with patch.object(ledger._client, "link", begin):
+            act(caller)
     except _Waits as waits:
-        return Step(tuple(caller.notes), waits.packet, waits.connection, waits.is_new)
+        is_first = script.state["attempt"] == len(events)
+        knows = _knowledge(ledger, waits) if is_first else None
+        return Step(tuple(caller.notes), waits.packet, waits.connection, waits.is_new, knows)
     return Step(tuple(caller.notes))
+
+
+def _knowledge(ledger: RedisLedger, waits: BaseException) -> tuple[Any, ...]:
+    """What a process carries from one attempt into the next."""
+    frames = [frame.f_locals for frame, _ in walk_tb(waits.__traceback__)]
+    operation = next(names["operation"] for names in frames if "operation" in names)
+    left_s = round(operation.deadline_s - time.monotonic(), 4)
+    mine = operation.op_id, operation.unsure, operation.fallback, operation.failures, left_s
+    known = ledger._epoch._known
+    assert known is not None
+    shared = tuple(ledger._operations._unanswered), known.text, known.sequence, known.seen_us, ledger._reader._offset_us
+    return *mine, *shared, len(ledger._client._idle)
 
 
 def directly(act: Act, store: Store, scene: Scene) -> Caller:

@@ -7,12 +7,14 @@ is walked through to its last state, and every state is judged by the laws.
 from __future__ import annotations
 
 from functools import cache
+from unittest.mock import patch
 
 import pytest
 from attrs import evolve
 
 from coreason_budget.ledger.record import HOUR_US, KEEP_CALLERS_US
 from tests.scale import scaled
+from tests.simulation import client
 from tests.simulation.acts import charge, end, in_turn, life, once, read, reserve
 from tests.simulation.scene import ACCOUNTS_LAST_US, Limits, Scene
 from tests.simulation.world import Found, World
@@ -97,6 +99,16 @@ def test_no_state_breaks_a_law_where_packets_are_served_in_parts(name: str) -> N
     """The same where a packet is not one moment to the server."""
     found = World(evolve(SCENES[name], split=True, faults=SPLIT[name])).explore()
     assert found.violations == ()
+
+
+@pytest.mark.parametrize("name", ["settle and release", "reserve, release and a rival", "accounts that expire"])
+def test_what_is_taken_for_alike_comes_to_the_same(name: str) -> None:
+    """Clients that begin an attempt knowing the same are one to the simulation: it loses no end and no answer."""
+    found = explored(SCENES[name])
+    with patch.object(client, "_knowledge", lambda *_: None):
+        every = World(SCENES[name]).explore()
+    assert every.states > found.states
+    assert (every.ends, every.outcomes) == (found.ends, found.outcomes)
 
 
 def test_the_scenes_are_many_and_see_every_outcome() -> None:

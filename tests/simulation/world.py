@@ -34,7 +34,7 @@ class Wire:
 class Client:
     """A client: the number of its history, its wire, and the replies of a packet that is half served.
 
-    One that is done or dead has a history for all that end in the same notes.
+    Where what led there matters no more, it is the number of the first history that did.
     """
 
     history: int
@@ -73,7 +73,7 @@ class World:
         self._histories: dict[tuple[int, int, Event], int] = {}
         self._events: list[tuple[int, tuple[Event, ...]]] = []
         self._steps: dict[int, Step] = {}
-        self._finished: dict[tuple[int, tuple[Note, ...], bool], int] = {}
+        self._alike: dict[Any, int] = {}
         self._met: dict[Any, Any] = {}
         self._exchange = cache(self._exchanged)
         self._wrong = cache(partial(is_too_much, scene=scene))
@@ -179,7 +179,7 @@ class World:
 
     def _crash(self, state: State, place: int, client: Client) -> State:
         """The process ends: what it sent may still arrive."""
-        history = self._last(place, client.history, is_alive=False)
+        history = self._alike.setdefault((place, self._steps[client.history].notes), client.history)
         return self._given_up(state, place, self._one(Client(history, Wire(), 0, (), is_alive=False)))
 
     def _given_up(self, state: State, place: int, client: Client) -> State:
@@ -233,15 +233,15 @@ class World:
             scene = self._scene
             self._steps[number] = run(scene.acts[place], scene, self._data, events)
         step = self._steps[number]
-        if step.packet is None:
-            return self._one(Client(self._last(place, number), Wire(), 0))
         if wire is None or step.connection != connection:
             wire = Wire()
+        if step.knows is not None:
+            # What led there matters no more.
+            alike = self._alike.setdefault((place, evolve(step, connection=0)), number)
+            number, step = alike, self._steps[alike]
+        if step.packet is None:
+            return self._one(Client(number, Wire(), 0))
         return self._one(Client(number, evolve(wire, units=_units(step.packet)), step.connection))
-
-    def _last(self, place: int, history: int, *, is_alive: bool = True) -> int:
-        """One history for all that end alike: what came before matters no more."""
-        return self._finished.setdefault((place, self._steps[history].notes, is_alive), history)
 
     def _one(self, value: T) -> T:
         """The first that was met of equal values: states share them, and compare them at no cost."""
