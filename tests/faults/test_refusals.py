@@ -70,6 +70,11 @@ class Life:
         assert booked == {2 + BOOKED.get(self._verb, 0)}
 
 
+def everything(client: redis.Redis) -> dict[bytes, object]:
+    """What the server holds."""
+    return {name: client.dump(name) for name in client.scan_iter("*")}
+
+
 @every_verb
 def test_a_black_hole_blocks_and_is_recovered_from(verb: str, valkey_url: str) -> None:
     """Connections open, packets vanish. Once they pass again, all goes on."""
@@ -179,11 +184,11 @@ def test_a_right_to_transactions_that_is_taken_away(verb: str, server: PrivateSe
             return
         with pytest.raises(OutcomeUnknownError) as caught:
             VERBS[verb](life.guard, life.id)
-        left = {name: client.dump(name) for name in client.scan_iter("*")}
+        left = everything(client)
         for other in ("charge", "reserve", verb):
             with pytest.raises(LedgerUnavailableError):
                 VERBS[other](life.guard, life.id, caught.value.op_id if other == verb else None)
-        assert left == {name: client.dump(name) for name in client.scan_iter("*")}
+        assert everything(client) == left
         client.execute_command("ACL", "SETUSER", "app", "+multi")
     life.goes_on(caught.value.op_id)
 
@@ -211,6 +216,48 @@ def test_a_right_that_is_missing_admits_nothing_by_halves(command: str, verb: st
     assert needed or verb == "check" or command in ("pexpire", "zrange", "copy", "zadd")
     if needed:
         life.goes_on()
+
+
+MUTATIONS = ["charge", "reserve", "settle", "release", "lapse"]
+LAST = "18446744073709551615-18446744073709551615"
+
+
+@pytest.mark.parametrize("verb", MUTATIONS)
+def test_a_journal_with_the_last_possible_entry_stops_everything_before_it_is_written(
+    verb: str, server: PrivateServer
+) -> None:
+    """XADD would fail after all else of its transaction was done: found out first, and mended by a new journal."""
+    life = Life(server.url, verb)
+    with server.client() as client:
+        journal = next(client.scan_iter("*:journal"))
+        client.xadd(journal, {"e": "{}"}, id=LAST)
+        before = everything(client)
+        with pytest.raises(LedgerCorruptError):
+            VERBS[verb](life.guard, life.id)
+        assert everything(client) == before
+        client.delete(journal)
+    life.goes_on()
+
+
+@pytest.mark.parametrize("verb", MUTATIONS)
+def test_a_journal_whose_last_id_was_set_stops_whoever_has_met_it(verb: str, server: PrivateServer) -> None:
+    """No packet can see that: the first to fail is done but for its entry, nothing after it, and nobody new begins."""
+    life = Life(server.url, verb)
+    namespace = life.guard.ledger._keys.epoch[1:-7].decode()  # type: ignore[attr-defined]
+    new = make_guard(server.url, namespace, timeout_s=TIMEOUT_S)
+    with server.client() as client:
+        journal = next(client.scan_iter("*:journal"))
+        client.execute_command("XSETID", journal, LAST)
+        with pytest.raises(LedgerCorruptError):
+            VERBS[verb](life.guard, life.id, "key")
+        before = everything(client)
+        for guard in (life.guard, new):
+            for each in ("charge", "reserve", verb):
+                with pytest.raises(LedgerCorruptError):
+                    VERBS[each](guard, life.id, "key" if each == verb else None)
+        assert everything(client) == before
+        client.delete(journal)
+    life.goes_on("key")
 
 
 KEYS = {"epoch": "epoch", "open": "open", "record": "r:key", "account": "a:{account}", "copy": "v:0:key"}

@@ -17,6 +17,8 @@ Command: TypeAlias = tuple[bytes | int, ...]
 _COUNT = re.compile(rb"0|[1-9][0-9]{0,18}")
 NOTE = b"e"
 """The field of a journal's stream that holds an entry."""
+LAST_ID = b"%d-%d" % (2**64 - 1, 2**64 - 1)
+"""The largest id of a stream: one that has had it takes no entry more."""
 
 
 class Keys:
@@ -64,6 +66,15 @@ class Keys:
             return []
         text = encode_entry(entry).encode()
         return [(b"XADD", self.journal, b"MAXLEN", b"~", self.journal_length, b"*", NOTE, text)]
+
+    def check_journal(self, last_id: bytes) -> None:
+        """Refuse a journal that takes no entry more.
+
+        Raises:
+            LedgerCorruptError: It had an entry with the largest id there is.
+        """
+        if self.journal_length and last_id == LAST_ID:
+            raise LedgerCorruptError("the journal in Redis has had its last possible entry; nothing was written")
 
     def copies(self, op_id: str, count: int) -> list[bytes]:
         """The verdict copies of a reservation, one for each limited account."""

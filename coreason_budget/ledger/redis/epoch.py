@@ -9,7 +9,7 @@ from typing import Any
 
 from attrs import frozen
 
-from coreason_budget.errors import LedgerUnavailableError
+from coreason_budget.errors import LedgerCorruptError, LedgerUnavailableError
 from coreason_budget.ledger.life import Known, Life, halted
 from coreason_budget.ledger.redis.client import Link, TornError
 from coreason_budget.ledger.redis.codec import Command, Keys, pack, sequence_of, time_of, transaction
@@ -56,12 +56,12 @@ class Epoch:
         self._timezone = timezone
         self._allow_eviction = allow_eviction
         self._known: Known | None = None
-        self._is_torn = False
+        self._is_doubtful = False
 
     @property
     def is_joined(self) -> bool:
-        """Whether this process has seen the epoch, and since then all of its transactions were some."""
-        return self._known is not None and not self._is_torn
+        """Whether this process has seen the epoch, and since then no transaction of its own failed in part."""
+        return self._known is not None and not self._is_doubtful
 
     @property
     def floor(self) -> Floor | None:
@@ -70,16 +70,18 @@ class Epoch:
         return None if known is None else Floor(known, known.sequence)
 
     def join(self, link: Link) -> None:
-        """Find transactions allowed, and make the epoch or take the one that is there.
+        """Make sure that transactions are done whole, and make the epoch or take the one that is there.
 
         Raises:
             ConfigError: The namespace is kept by another schema or in another time zone, or the
                 server is too old or may evict.
             LedgerUnavailableError: The namespace is halted, or transactions are refused.
+            LedgerCorruptError: The journal takes no entry more.
         """
         # Where MULTI is not allowed, what follows it would be done one by one.
         link.transact(_NOTHING, 0)
-        self._is_torn = False
+        self._check_journal(link)
+        self._is_doubtful = False
         if self._known is not None:
             return
         self._check_server(link)
@@ -122,8 +124,8 @@ class Epoch:
         known = self._known
         try:
             done = link.transact(packet, commands)
-        except TornError:
-            self._is_torn = True
+        except (TornError, LedgerCorruptError):
+            self._is_doubtful = True
             raise
         if done is not None and known is not None:
             known.note(int(done[-1]))
@@ -195,6 +197,11 @@ class Epoch:
     def _sight(self, text: Any, sequence_reply: Any, now_us: int) -> Sight:
         life = None if text is None else Life.decode(text, f"{self._keys.epoch.decode()} in Redis")
         return Sight(text, life, sequence_of(sequence_reply), now_us)
+
+    def _check_journal(self, link: Link) -> None:
+        (stream,) = link.try_ask(pack([(b"XINFO", b"STREAM", self._keys.journal)]), 1)
+        if stream is not None:
+            self._keys.check_journal(dict(zip(stream[::2], stream[1::2], strict=True))[b"last-generated-id"])
 
     def _check_server(self, link: Link) -> None:
         facts = read_facts(link)

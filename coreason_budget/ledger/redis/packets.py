@@ -13,7 +13,7 @@ from coreason_budget.ledger.base import Clock
 from coreason_budget.ledger.journal import JournalEntry, Movement
 from coreason_budget.ledger.record import OPEN, Record, decode, encode
 from coreason_budget.ledger.redis.client import Link
-from coreason_budget.ledger.redis.codec import Command, Keys, count, pack, standing, time_of, transaction
+from coreason_budget.ledger.redis.codec import LAST_ID, Command, Keys, count, pack, standing, time_of, transaction
 from coreason_budget.ledger.redis.epoch import Epoch
 from coreason_budget.model import Account, Entry, Standings
 
@@ -61,12 +61,16 @@ class Reader:
         commands += [(b"HGET", key, b"used") for key in copies]
         commands += [(b"ZRANGE", keys.open, 0, 0, b"WITHSCORES"), (b"TIME",)]
         if op_ids:
-            # XLEN finds a journal of another type before anything is written.
-            before: list[Command] = [(b"UNWATCH",), (b"WATCH", *records, keys.epoch), (b"XLEN", keys.journal)]
+            # Finds a journal of another type, or at its end, before anything is written.
+            end: Command = (b"XRANGE", keys.journal, LAST_ID, LAST_ID)
+            before: list[Command] = [(b"UNWATCH",), (b"WATCH", *records, keys.epoch), end]
         else:
             # Asks whether the server would take a write, without writing: the key is never there.
             before = [(b"SET", keys.writable, 1, b"XX")]
-        answers = link.ask(pack(before + commands), len(before) + len(commands))[len(before) :]
+        answers = link.ask(pack(before + commands), len(before) + len(commands))
+        if op_ids and answers[2]:
+            keys.check_journal(LAST_ID)
+        answers = answers[len(before) :]
         server_us = time_of(answers[-1])
         replies = iter(answers)
         bodies = [next(replies) for _ in op_ids]
