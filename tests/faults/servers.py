@@ -36,6 +36,10 @@ class PrivateServer:
     def start(self) -> None:
         """Start it with what its file holds, and wait until it answers."""
         self.start_unheard()
+        self.wait()
+
+    def wait(self) -> None:
+        """Wait until it answers."""
         until_s = time.monotonic() + 10
         while time.monotonic() < until_s:
             with contextlib.suppress(redis.RedisError), self.client() as client:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import pytest
@@ -16,7 +16,7 @@ from coreason_budget.testing.kit import USD, limit
 from tests.faults.conftest import CALL, guard_at
 from tests.faults.faults import Chance
 from tests.faults.naive import NaiveBudget
-from tests.faults.proxy import Proxy
+from tests.faults.proxy import Proxy, proxied
 from tests.scale import scaled
 
 pytestmark = [pytest.mark.redis, pytest.mark.processes, pytest.mark.timeout(scaled(120, 1200))]
@@ -72,12 +72,25 @@ class Repeater:
                 continue
 
 
+@pytest.fixture(params=["valkey_url", "redis_url"])
+def url(request: pytest.FixtureRequest) -> str:
+    """A real Valkey and a real Redis."""
+    return str(request.getfixturevalue(request.param))
+
+
+@pytest.fixture
+def proxy(url: str) -> Iterator[Proxy]:
+    """A proxy before the server."""
+    with proxied(url) as made:
+        yield made
+
+
 def used_and_reserved(guard: BudgetGuard) -> set[tuple[int, int]]:
     return {(b.used_units // CENT, b.reserved_units // CENT) for b in guard.usage(CALL) if b.limit_units is not None}
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_exactly_the_limit_is_admitted_on_a_bad_line(seed: int, proxy: Proxy, valkey_url: str, namespace: str) -> None:
+def test_exactly_the_limit_is_admitted_on_a_bad_line(seed: int, proxy: Proxy, url: str, namespace: str) -> None:
     """Law 1: 8 processes ask 500 times each for a cent of 10 USD: 1000 are admitted, and 1000 are in the books."""
     limits = (limit("user", 10 * USD), limit("global", 10 * USD))
     proxy.fault = Chance(seed, request=0.05, reply=0.03)
@@ -85,22 +98,20 @@ def test_exactly_the_limit_is_admitted_on_a_bad_line(seed: int, proxy: Proxy, va
     admitted = in_processes([Reserver(far, caller, 500) for caller in range(CALLERS)])
     assert proxy.fault.times > 100
     assert sum(admitted) == 1000
-    assert used_and_reserved(guard_at(valkey_url, namespace, limits)) == {(1000, 1000)}
+    assert used_and_reserved(guard_at(url, namespace, limits)) == {(1000, 1000)}
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_the_same_keys_from_eight_processes_count_once(
-    seed: int, proxy: Proxy, valkey_url: str, namespace: str
-) -> None:
+def test_the_same_keys_from_eight_processes_count_once(seed: int, proxy: Proxy, url: str, namespace: str) -> None:
     """Law 4: 100 keys, charged by 8 processes each, on a bad line: 100 charges."""
     limits = (limit("user", USD), limit("global", USD))
     proxy.fault = Chance(seed, request=0.05, reply=0.03)
     in_processes([Repeater(partial(guard_at, proxy.url, namespace, limits))] * CALLERS)
     assert proxy.fault.times > 20
-    assert used_and_reserved(guard_at(valkey_url, namespace, limits)) == {(100, 0)}
+    assert used_and_reserved(guard_at(url, namespace, limits)) == {(100, 0)}
 
 
-def test_a_plain_client_miscounts_on_the_same_line(proxy: Proxy, valkey_url: str, namespace: str) -> None:
+def test_a_plain_client_miscounts_on_the_same_line(proxy: Proxy, url: str, namespace: str) -> None:
     """The control must fail: a counter behind redis-py's own retries holds more than it admitted."""
     proxy.fault = Chance(1, request=0.05, reply=0.03)
 
@@ -110,10 +121,10 @@ def test_a_plain_client_miscounts_on_the_same_line(proxy: Proxy, valkey_url: str
         return sum(budget.reserve(1) for _ in range(100))
 
     admitted = sum(in_threads([ask] * 4))
-    assert (admitted, NaiveBudget(valkey_url, namespace).used) != (200, 200)
+    assert (admitted, NaiveBudget(url, namespace).used) != (200, 200)
 
 
-def test_a_plain_client_charges_keys_twice_on_the_same_line(proxy: Proxy, valkey_url: str, namespace: str) -> None:
+def test_a_plain_client_charges_keys_twice_on_the_same_line(proxy: Proxy, url: str, namespace: str) -> None:
     """The control must fail: a key that is looked up, and then counted by a retried MULTI, counts more than once."""
     proxy.fault = Chance(1, request=0.05, reply=0.03)
 
@@ -125,4 +136,4 @@ def test_a_plain_client_charges_keys_twice_on_the_same_line(proxy: Proxy, valkey
         return 100
 
     in_threads([ask] * 4)
-    assert NaiveBudget(valkey_url, namespace).used > 100
+    assert NaiveBudget(url, namespace).used > 100

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import shutil
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from coreason_budget.model import Amounts
 from tests.faults.conftest import CALL, USD, make_guard
 from tests.faults.faults import Fault, Stall
 from tests.faults.proxy import proxied
-from tests.faults.servers import PrivateServer
+from tests.faults.servers import PrivateServer, SnapshotServer
 
 pytestmark = pytest.mark.redis
 
@@ -36,11 +37,19 @@ every_verb = pytest.mark.parametrize("verb", VERBS)
 
 
 @pytest.fixture(params=["valkey", "redis"])
-def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[PrivateServer]:
-    """A Valkey and a Redis of one's own, running."""
-    binary = shutil.which("redis-server") if request.param == "redis" else None
-    if request.param == "redis" and binary is None:
+def binary(request: pytest.FixtureRequest) -> str | None:
+    """A Valkey (None) and a Redis."""
+    if request.param == "valkey":
+        return None
+    found = shutil.which("redis-server")
+    if found is None:
         request.getfixturevalue("redis_url")  # skips, or fails where it must not be missing
+    return found
+
+
+@pytest.fixture
+def server(binary: str | None, tmp_path: Path) -> Iterator[PrivateServer]:
+    """A server of one's own, running."""
     made = PrivateServer(tmp_path, binary)
     made.start()
     yield made
@@ -56,12 +65,13 @@ class Life:
         self._verb = verb
         self.id = self.guard.reserve(CALL, SMALL).reservation_id
 
-    def is_blocked(self) -> None:
-        """The verb says that the ledger is not to be had, in time, and not that the budget is spent."""
+    def is_blocked(self) -> str:
+        """The verb says, and why, that the ledger is not to be had, in time, and not that the budget is spent."""
         began_s = time.monotonic()
-        with pytest.raises((LedgerUnavailableError, LedgerCorruptError)):
+        with pytest.raises((LedgerUnavailableError, LedgerCorruptError)) as caught:
             VERBS[self._verb](self.guard, self.id)
         assert time.monotonic() - began_s < TIMEOUT_S + 0.5
+        return str(caught.value)
 
     def goes_on(self, key: str | None = None) -> None:
         """The same guard, the same verb (with the key that it had): done, and booked the once."""
@@ -157,6 +167,40 @@ def test_a_password_that_appears_blocks_and_is_recovered_from(verb: str, server:
     server.stop()
     server.start()
     life.goes_on()
+
+
+@every_verb
+def test_a_password_that_is_set_blocks_whoever_connects(verb: str, server: PrivateServer) -> None:
+    """NOAUTH in mid-life: whoever has to connect again is told unavailable, and gets in when the password is gone."""
+    life = Life(server.url, verb)
+    with server.client() as client:
+        client.config_set("requirepass", "secret")
+        assert client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes") > 0
+        assert "Authentication required" in life.is_blocked()
+        client.config_set("requirepass", "")
+    life.goes_on()
+
+
+def test_a_server_that_is_loading_blocks_every_verb(binary: str | None, tmp_path: Path) -> None:
+    """LOADING, slowly: unavailable until all is loaded, and then everything is there."""
+    server = SnapshotServer(tmp_path, binary)
+    server.start()
+    try:
+        lives = [Life(server.url, verb) for verb in VERBS]
+        with server.client() as client:
+            client.mset({f"other:{number}": secrets.token_bytes(1000) for number in range(2000)})
+            client.save()
+        server.signal(signal.SIGKILL)
+        server.start_unheard("--key-load-delay", "20000", "--loading-process-events-interval-bytes", "1024")
+        with server.client() as client:
+            assert any("loading" in text for text in [life.is_blocked() for life in lives])
+            assert client.info("persistence")["loading"] == 1
+            client.config_set("key-load-delay", 0)
+        server.wait()
+        for life in lives:
+            life.goes_on()
+    finally:
+        server.stop()
 
 
 @pytest.mark.parametrize("verb", ["check", "reserve", "charge"])
