@@ -76,6 +76,8 @@ class World:
         self._alike: dict[Any, int] = {}
         self._met: dict[Any, Any] = {}
         self._exchange = cache(self._exchanged)
+        self._advance = cache(self._advanced)
+        self._dead = cache(self._died)
         self._wrong = cache(partial(is_too_much, scene=scene))
         self._books = cache(partial(audit, scene=scene))
 
@@ -179,8 +181,7 @@ class World:
 
     def _crash(self, state: State, place: int, client: Client) -> State:
         """The process ends: what it sent may still arrive."""
-        history = self._alike.setdefault((place, self._steps[client.history].notes), client.history)
-        return self._given_up(state, place, self._one(Client(history, Wire(), 0, (), is_alive=False)))
+        return self._given_up(state, place, self._dead(place, client.history))
 
     def _given_up(self, state: State, place: int, client: Client) -> State:
         wire, late = state.clients[place].wire, state.late
@@ -213,18 +214,22 @@ class World:
 
     def _heard(self, clients: tuple[Client, ...], touched: frozenset[bytes]) -> tuple[Client, ...]:
         """The clients after keys were written: some watched them."""
-        if not any(touched & client.wire.watched for client in clients):
+        if not touched or not any(touched & client.wire.watched for client in clients):
             return clients
         return tuple([self._one(evolve(c, wire=c.wire.after(touched))) for c in clients])
 
     def _still_late(self, late: frozenset[Wire], touched: frozenset[bytes]) -> frozenset[Wire]:
         """What can still have an effect after keys were written: a transaction whose watch is broken has none."""
+        if not late:
+            return late
         wires = [wire.after(touched) for wire in late]
         return self._one(frozenset([w for w in wires if not w.is_dirty or not self._scene.watches]))
 
     # The clients
 
-    def _advance(self, place: int, history: int, event: Event, wire: Wire | None = None, connection: int = 0) -> Client:
+    def _advanced(
+        self, place: int, history: int, event: Event, wire: Wire | None = None, connection: int = 0
+    ) -> Client:
         """The client after one more event: it runs on until its next packet."""
         number = self._histories.setdefault((place, history, event), len(self._events))
         if number == len(self._events):
@@ -242,6 +247,10 @@ class World:
         if step.packet is None:
             return self._one(Client(number, Wire(), 0))
         return self._one(Client(number, evolve(wire, units=_units(step.packet)), step.connection))
+
+    def _died(self, place: int, history: int) -> Client:
+        alike = self._alike.setdefault((place, self._steps[history].notes), history)
+        return self._one(Client(alike, Wire(), 0, (), is_alive=False))
 
     def _one(self, value: T) -> T:
         """The first that was met of equal values: states share them, and compare them at no cost."""
