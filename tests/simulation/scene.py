@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -18,6 +19,7 @@ _DAY = (NOW_US // 1_000_000 // 86400 * 86400, NOW_US // 1_000_000 // 86400 * 864
 USER = Account(Scope("user", "a"), "day", *_DAY, "usd")
 GLOBAL = Account(Scope("global"), "day", *_DAY, "usd")
 TEAM = Account(Scope("team", "t"), "day", *_DAY, "usd")
+ANY = math.inf
 ACCOUNTS_LAST_US = (USER.expires_us or 0) - NOW_US
 
 # What a client does: it gets its Caller.
@@ -39,15 +41,16 @@ class Limits:
 class Scene:
     """What is explored.
 
-    ``faults`` bounds lost connections, servers out of reach and crashes together, ``ticks`` how
-    often time jumps past every lapse. A scene begins ``age_us`` after what was ``before`` it. ``split`` lets other
-    clients in between any two commands of a packet.
+    ``faults`` bounds lost connections, servers out of reach and crashes together; with `ANY` of them
+    only a call's own time does. ``ticks`` is how often time jumps past every lapse. A scene begins
+    ``age_us`` after what was ``before`` it. ``split`` lets other clients in between any two commands
+    of a packet.
     """
 
     acts: tuple[Act, ...]
     before: Act | None = None
     limits: Limits = Limits()
-    faults: int = 2
+    faults: float = 2
     ticks: int = 0
     age_us: int = 0
     on_lapse: str = "charge"

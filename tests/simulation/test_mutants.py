@@ -86,7 +86,7 @@ MUTANTS = {
     "undoes blindly": evolve(_SAME_KEY, ledger=UndoesBlindly),
     "watches nothing": evolve(SCENES["one charge twice"], watches=False, faults=1),
     "takes silence for no": evolve(SCENES["two reserve the last"], ledger=TakesSilenceForNo),
-    "watches nothing when a key is forgotten": evolve(SCENES["a key that is forgotten"], watches=False),
+    "watches nothing when a key is forgotten": evolve(SCENES["a key that is forgotten"], watches=False, faults=1),
     "watches nothing on a race": evolve(SCENES["settle and release"], watches=False, faults=0),
 }
 

@@ -16,8 +16,10 @@ from coreason_budget.ledger.record import HOUR_US, KEEP_CALLERS_US
 from tests.scale import scaled
 from tests.simulation import client
 from tests.simulation.acts import charge, end, in_turn, life, once, read, reserve
-from tests.simulation.scene import ACCOUNTS_LAST_US, Limits, Scene
+from tests.simulation.scene import ACCOUNTS_LAST_US, ANY, Limits, Scene
 from tests.simulation.world import Found, World
+
+pytestmark = pytest.mark.timeout(scaled(120, 7200))
 
 _A, _B, _C = reserve("a", 6), reserve("b", 6), reserve("c", 4)
 _HELD = once("h", 6)
@@ -29,53 +31,51 @@ _SECOND_US = 1_000_000
 _KEY_ENDS_US = KEEP_CALLERS_US - _SECOND_US
 
 SCENES = {
-    "two reserve the last": Scene((_A, _B), faults=scaled(2, 3)),
-    "two reserve, one limit is wider": Scene((_A, _B), faults=scaled(1, 3), limits=Limits(12, 10)),
-    "three reserve": Scene((_A, _B, _C), faults=scaled(1, 2)),
-    "three for one room": Scene((_A, _B, reserve("c", 5)), faults=scaled(0, 1)),
-    "the same key twice": Scene((_A, _A), faults=scaled(2, 3)),
-    "the same key twice, and a rival": Scene((_A, _A, _B), faults=scaled(1, 2)),
-    "settle and release": Scene((end("settle", "h", 3), end("release", "h")), _HELD, faults=scaled(2, 3)),
-    "two settle by keys": Scene((_SETTLE, end("settle", "h", 4, "l")), _HELD, faults=scaled(1, 3)),
-    "one settle twice": Scene((_SETTLE, _SETTLE), _HELD, faults=scaled(1, 3)),
-    "settle makes room": Scene((end("settle", "h", 1), _B), _HELD, faults=scaled(1, 2)),
-    "reserve, settle and a rival": Scene((life("a", 6, "settle", 5), _B), faults=scaled(1, 2)),
-    "reserve, release and a rival": Scene((life("a", 6, "release"), _B), faults=scaled(1, 2)),
-    "one charge twice": Scene((charge("a", 6), charge("a", 6)), faults=scaled(2, 3)),
-    "charge and reserve": Scene((charge("a", 6), _B), faults=scaled(2, 3)),
-    "lapse and late settle": Scene((end("settle", "h", 3), read), _HELD, faults=scaled(1, 2), ticks=1),
-    "lapse and late release": Scene((end("release", "h"), read), _HELD, faults=scaled(1, 2), ticks=1),
-    "two reap": Scene((read, read), _HELD, faults=2, ticks=1),
-    "reserve over a lapse": Scene((_A, read), _HELD, faults=scaled(1, 2), ticks=1),
-    "a lapse that gives back": Scene((_A, _B), _HELD, faults=scaled(0, 2), ticks=1, on_lapse="release"),
+    "two reserve the last": Scene((_A, _B), faults=scaled(2, ANY)),
+    "two reserve, one limit is wider": Scene((_A, _B), faults=scaled(1, ANY), limits=Limits(12, 10)),
+    "three reserve": Scene((_A, _B, _C), faults=scaled(1, 3)),
+    "three for one room": Scene((_A, _B, reserve("c", 5)), faults=scaled(0, 3)),
+    "the same key twice": Scene((_A, _A), faults=ANY),
+    "the same key twice, and a rival": Scene((_A, _A, _B), faults=scaled(1, 3)),
+    "settle and release": Scene((end("settle", "h", 3), end("release", "h")), _HELD, faults=ANY),
+    "two settle by keys": Scene((_SETTLE, end("settle", "h", 4, "l")), _HELD, faults=ANY),
+    "one settle twice": Scene((_SETTLE, _SETTLE), _HELD, faults=ANY),
+    "settle makes room": Scene((end("settle", "h", 1), _B), _HELD, faults=ANY),
+    "reserve, settle and a rival": Scene((life("a", 6, "settle", 5), _B), faults=scaled(1, ANY)),
+    "reserve, release and a rival": Scene((life("a", 6, "release"), _B), faults=scaled(1, ANY)),
+    "one charge twice": Scene((charge("a", 6), charge("a", 6)), faults=ANY),
+    "charge and reserve": Scene((charge("a", 6), _B), faults=scaled(2, ANY)),
+    "lapse and late settle": Scene((end("settle", "h", 3), read), _HELD, faults=scaled(2, ANY), ticks=1),
+    "lapse and late release": Scene((end("release", "h"), read), _HELD, faults=scaled(1, ANY), ticks=1),
+    "two reap": Scene((read, read), _HELD, faults=ANY, ticks=1),
+    "reserve over a lapse": Scene((_A, read), _HELD, faults=ANY, ticks=1),
+    "a lapse that gives back": Scene((_A, _B), _HELD, faults=scaled(1, ANY), ticks=1, on_lapse="release"),
     "settle, reserve and reap": Scene(
-        (end("settle", "h", 3), _B, read), _HELD, faults=scaled(0, 1), ticks=1, on_lapse="release"
+        (end("settle", "h", 3), _B, read), _HELD, faults=scaled(0, 2), ticks=1, on_lapse="release"
     ),
-    "an over record and a reaper": Scene((once("a", 6), once("b", 6), read), faults=scaled(0, 1), ticks=1),
-    "a key that is forgotten": Scene((_CHARGED, _CHARGED), _CHARGED, faults=scaled(1, 3), ticks=1, age_us=_KEY_ENDS_US),
+    "an over record and a reaper": Scene((once("a", 6), once("b", 6), read), faults=scaled(0, 2), ticks=1),
+    "a key that is forgotten": Scene((_CHARGED, _CHARGED), _CHARGED, faults=ANY, ticks=1, age_us=_KEY_ENDS_US),
     "a lapse that is forgotten": Scene(
-        (end("settle", "h", 3), end("release", "h")), _LAPSED, faults=scaled(1, 3), ticks=1, age_us=_KEY_ENDS_US
+        (end("settle", "h", 3), end("release", "h")), _LAPSED, faults=scaled(1, ANY), ticks=1, age_us=_KEY_ENDS_US
     ),
-    "a settle that is forgotten": Scene(
-        (_SETTLE, _SETTLE), _SETTLED, faults=scaled(1, 3), ticks=1, age_us=_KEY_ENDS_US
-    ),
+    "a settle that is forgotten": Scene((_SETTLE, _SETTLE), _SETTLED, faults=ANY, ticks=1, age_us=_KEY_ENDS_US),
     "accounts that are to expire": Scene(
         (end("settle", "h", 3), read),
         _HELD,
-        faults=scaled(0, 2),
+        faults=scaled(0, ANY),
         ticks=1,
         age_us=ACCOUNTS_LAST_US - HOUR_US - _SECOND_US,
     ),
     "accounts that expire": Scene(
-        (end("settle", "h", 3), read), _HELD, faults=scaled(1, 2), ticks=1, age_us=ACCOUNTS_LAST_US - _SECOND_US
+        (end("settle", "h", 3), read), _HELD, faults=scaled(1, ANY), ticks=1, age_us=ACCOUNTS_LAST_US - _SECOND_US
     ),
-    "three with a settle": Scene((end("settle", "h", 1), _A, _B), _HELD, faults=scaled(1, 2)),
+    "three with a settle": Scene((end("settle", "h", 1), _A, _B), _HELD, faults=scaled(1, 3)),
 }
 # The server may serve others between any two commands of a packet, its transactions apart.
 SPLIT = {
-    "two reserve the last": scaled(0, 1),
-    "the same key twice": 1,
-    "settle and release": scaled(0, 1),
+    "two reserve the last": scaled(1, 2),
+    "the same key twice": scaled(1, 4),
+    "settle and release": scaled(1, 4),
 }
 
 
@@ -85,7 +85,6 @@ def explored(scene: Scene) -> Found:
     return World(scene).explore()
 
 
-@pytest.mark.timeout(scaled(120, 7200))
 @pytest.mark.parametrize("name", SCENES)
 def test_no_state_breaks_a_law(name: str) -> None:
     """Laws 1, 4, 6, 7 and 12: never over the limit, never twice, never by halves, never lost, and all is cleaned up."""
@@ -104,9 +103,10 @@ def test_no_state_breaks_a_law_where_packets_are_served_in_parts(name: str) -> N
 @pytest.mark.parametrize("name", ["settle and release", "reserve, release and a rival", "accounts that expire"])
 def test_what_is_taken_for_alike_comes_to_the_same(name: str) -> None:
     """Clients that begin an attempt knowing the same are one to the simulation: it loses no end and no answer."""
-    found = explored(SCENES[name])
+    scene = evolve(SCENES[name], faults=1)
+    found = explored(scene)
     with patch.object(client, "_knowledge", lambda *_: None):
-        every = World(SCENES[name]).explore()
+        every = World(scene).explore()
     assert every.states > found.states
     assert (every.ends, every.outcomes) == (found.ends, found.outcomes)
 

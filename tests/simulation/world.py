@@ -50,7 +50,7 @@ class State(NamedTuple):
     data: Data
     clients: tuple[Client, ...]
     late: frozenset[Wire]
-    faults: int
+    faults: float
     ticks: int
     now_us: int
 
