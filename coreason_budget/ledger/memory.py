@@ -21,9 +21,9 @@ from coreason_budget.model import Account, Standings
 _PURGED_AT_ONCE = 100
 _NEVER = 1 << 62
 _NOTHING = (0, 0)
-# No account key begins with a control character, and no id is empty or holds one.
+# No account key begins with a control character, and no id holds one.
 _MARK = "\0"
-_NEWEST = _MARK
+_NEWEST = _MARK + _MARK
 
 _Data = dict[str | int, Any]
 """Account key -> (used, reserved); record key -> (record, when it may be forgotten); number -> journal entry."""

@@ -122,12 +122,22 @@ class EndingLaws(LedgerKit):
 
     @pytest.mark.parametrize("verb", _ENDS)
     def test_a_reservation_that_is_not_known_is_a_named_error(self, verb: str) -> None:
-        """A made up id, a charge's op id, a wrong secret, a bare key: all unknown, all alike."""
+        """A made up id, a charge's op id, a wrong secret, a bare key, no key: all unknown, all alike."""
         guard = self.guard(*_LIMITS)
         charge = guard.charge(ALICE, usd(1), idempotency_key="charge").op_id
         real = guard.reserve(ALICE, usd(1), idempotency_key="job-1").reservation_id
         before = books(guard, ALICE)
-        for wrong in ("nobody", charge, "job-1", "guessed.job-1", "." + "job-1", real + "x", f"{real}.job-1"):
+        for wrong in (
+            "nobody",
+            charge,
+            "job-1",
+            "guessed.job-1",
+            ".job-1",
+            "guessed.",
+            ".",
+            real + "x",
+            f"{real}.job-1",
+        ):
             with pytest.raises(ReservationError) as error:
                 end(guard, verb, wrong)
             assert (error.value.reason, error.value.reservation_id) == ("unknown", wrong)
