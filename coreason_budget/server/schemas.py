@@ -14,6 +14,7 @@ import cattrs
 from attrs import fields_dict, frozen
 from cattrs.errors import ClassValidationError, ForbiddenExtraKeysError
 
+from coreason_budget.model import MAX_TOKENS
 from coreason_budget.money import Usd
 from coreason_budget.server.problems import RequestError, bad_request
 
@@ -162,6 +163,9 @@ def _amount(value: Any, _: Any) -> Usd | None:
 
 
 def _whole_number(value: Any, _: Any) -> int:
+    # JSON knows one kind of number: 1000.0 is 1000. The bound comes first, for 1E999999 would fill the memory.
+    if isinstance(value, Decimal) and abs(value) <= MAX_TOKENS and value == int(value):
+        return int(value)
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError(f"must be a whole number, not {_json_type(value)}")
     return value

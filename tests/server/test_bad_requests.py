@@ -71,12 +71,21 @@ def test_a_bad_reservation_id_is_400(post: Post, text: str) -> None:
         check_names(answer.json, "reservation_id", text)
 
 
-@pytest.mark.parametrize("value", ["1.5", "-1", "true", '"1"', "[]", "{}", "1e3", "1" + "0" * 13, "9" * 5000])
+@pytest.mark.parametrize(
+    "value", ["1.5", "-1", "-1.0", "1e-9", "true", '"1"', "[]", "{}", "1e13", "1E999999", "1" + "0" * 13, "9" * 5000]
+)
 @pytest.mark.parametrize("field", ["input_tokens", "output_tokens"])
 def test_a_bad_count_is_400(post: Post, field: str, value: str) -> None:
     """Counts are whole numbers from 0 to 10**12."""
     answer = post("/spend", f'{{"user_id": "alice", "model": "gpt-4o", "{field}": {value}}}')
     assert (answer.status_code, answer.json["field"]) == (400, field)
+
+
+@pytest.mark.parametrize("value", ["1000", "1000.0", "1e3", "0.1E+4"])
+def test_a_whole_number_may_be_written_as_any_number(post: Post, value: str) -> None:
+    """JSON does not tell 1000.0 from 1000."""
+    answer = post("/spend", f'{{"user_id": "alice", "model": "gpt-4o", "input_tokens": {value}}}', key="k")
+    assert (answer.status_code, answer.json["cost_usd"]) == (200, "0.0025")
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "true", '"1"', "[]", "1e999", "86401", "9" * 5000])
