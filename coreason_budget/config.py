@@ -22,7 +22,7 @@ from dotenv import dotenv_values
 
 from coreason_budget.errors import BudgetError, ConfigError, InvalidIdError
 from coreason_budget.limits import Limit
-from coreason_budget.model import BUILT_IN_KINDS, MAX_TTL_S, check_tag_kind
+from coreason_budget.model import BUILT_IN_KINDS, MAX_TTL_S, MIN_TTL_S, check_tag_kind
 from coreason_budget.money import Usd, to_limit_nanos, to_usd
 from coreason_budget.windows import load_zone
 
@@ -242,7 +242,7 @@ class BudgetConfig:
     timezone: str = _setting("UTC", "IANA time zone whose calendar the windows follow.", validator=_known_zone)
     namespace: str = _setting("coreason", "Keeps budgets apart that share a ledger.", validator=_plain_name)
     reservation_ttl_s: float = _setting(
-        600, "Seconds until an unsettled reservation lapses.", validator=_between(0.001, MAX_TTL_S)
+        600, "Seconds until an unsettled reservation lapses.", validator=_between(MIN_TTL_S, MAX_TTL_S)
     )
     on_lapse: str = _setting(
         "charge", "What a lapsed reservation counts as: `charge` or `release`.", validator=_one_of("charge", "release")

@@ -17,6 +17,7 @@ from coreason_budget.limits import LimitBook
 from coreason_budget.model import (
     MAX_RESERVATION_ID_BYTES,
     MAX_TTL_S,
+    MIN_TTL_S,
     Account,
     Amounts,
     Balance,
@@ -255,8 +256,8 @@ def check_ttl(value: object, field: str = "ttl_s") -> float:
     Raises:
         InvalidAmountError: It is not. Names ``field``.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.001 <= value <= MAX_TTL_S:
-        raise InvalidAmountError(f"{field}: must be a number of seconds from 0.001 to {MAX_TTL_S}", field=field)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not MIN_TTL_S <= value <= MAX_TTL_S:
+        raise InvalidAmountError(f"{field}: must be a number of seconds from {MIN_TTL_S} to {MAX_TTL_S}", field=field)
     return float(value)
 
 

@@ -22,12 +22,16 @@ WINDOWS = ("minute", "hour", "day", "week", "month", "total")
 UNITS = ("usd", "tokens", "requests")
 MAX_TAGS = 8
 MAX_TOKENS = 10**12
+MIN_TTL_S = 0.001
 MAX_TTL_S = 24 * 3600
+MAX_ID_BYTES = 256
 MAX_RESERVATION_ID_BYTES = 320
 
-_MAX_ID_BYTES = 256
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_KIND = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
+ID_PATTERN = r"[^\x00-\x1f\x7f-\x9f]+"
+KIND_PATTERN = r"[a-z][a-z0-9_]{0,63}"
+
+_ID = re.compile(ID_PATTERN)
+_KIND = re.compile(KIND_PATTERN, re.ASCII)
 _DAY_S = 24 * 3600
 # An account outlives its window by more than the longest ttl plus the 24 h in which a late
 # ending may still correct it.
@@ -35,7 +39,7 @@ _SHORT_LIFE_S = 49 * 3600
 _LIFE_S = 7 * _DAY_S
 
 
-def check_id(value: object, field: str, max_bytes: int = _MAX_ID_BYTES) -> str:
+def check_id(value: object, field: str, max_bytes: int = MAX_ID_BYTES) -> str:
     """Give ``value`` back if it is an id: 1 to ``max_bytes`` UTF-8 bytes without control characters.
 
     Raises:
@@ -43,7 +47,7 @@ def check_id(value: object, field: str, max_bytes: int = _MAX_ID_BYTES) -> str:
     """
     if not isinstance(value, str):
         raise InvalidIdError(f"{field}: must be text, not {type(value).__name__}", field=field)
-    if not value or _CONTROL.search(value):
+    if not _ID.fullmatch(value):
         raise InvalidIdError(f"{field}: must be 1 to {max_bytes} bytes of text without control characters", field=field)
     try:
         size = len(value) if value.isascii() else len(value.encode())

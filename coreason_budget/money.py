@@ -14,8 +14,9 @@ Usd: TypeAlias = Decimal | int | float | str
 NANOS_PER_USD = 10**9
 MAX_OPERATION_NANOS = 10**7 * NANOS_PER_USD
 MAX_ACCOUNT = 4 * 10**18
+AMOUNT_PATTERN = r"(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,2})?"
 
-_TEXT = re.compile(r"(?:[0-9]{1,40}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,2})?", re.ASCII)
+_TEXT = re.compile(AMOUNT_PATTERN, re.ASCII)
 # Ample for any value that passes the checks: rounding here could only be upwards anyway.
 _CONTEXT = Context(prec=400, rounding=ROUND_UP, Emin=-999999, Emax=999999, traps=[])
 _LIMIT_ALLOWED = "allowed is a number of USD from 0 to 4000000000 with at most 9 decimals, or `unlimited`"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -44,8 +44,11 @@ def check(user_id: str, cost: str | None, **scopes: Any) -> tuple[Any, str]:
     project_id = scopes.pop("project_id")
     verdict = budget().check_availability(user_id, project_id, 0 if cost is None else cost, **scopes)
     answer = answers.allowed(verdict)
-    left = answer["remaining_usd"]
-    return answer, "allowed" if left is None else f"allowed; {left} USD left ({answer['binding']['scope']})"
+    binding = answer["binding"]
+    return (
+        answer,
+        "allowed" if binding is None else f"allowed; {binding['remaining_usd']} USD left ({binding['scope']})",
+    )
 
 
 @command
@@ -98,7 +101,7 @@ def release(reservation_id: str, idempotency_key: str | None) -> tuple[Any, str]
     return answer, f"released{' (late)' if answer['late'] else ''}{_again(answer)}"
 
 
-def _again(answer: dict[str, Any]) -> str:
+def _again(answer: Mapping[str, Any]) -> str:
     return " (as before; nothing was changed)" if answer["replayed"] else ""
 
 

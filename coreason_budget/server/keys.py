@@ -6,7 +6,7 @@ import hmac
 from collections.abc import Iterable
 from hashlib import sha256
 
-from coreason_budget.server.problems import Problem, RequestError
+from coreason_budget.server.problems import KEY_MISSING, KEY_REFUSED, Problem, RequestError
 
 
 class ApiKeys:
@@ -29,10 +29,8 @@ class ApiKeys:
         scheme, _, key = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not key.strip(" "):
             detail = "This service asks for a key: Authorization: Bearer KEY"
-            raise RequestError(
-                Problem(401, "Key missing", detail, "key-missing", headers={"WWW-Authenticate": "Bearer"})
-            )
+            raise RequestError(Problem(KEY_MISSING, detail, headers={"WWW-Authenticate": "Bearer"}))
         # WSGI gives the bytes of a header as latin-1.
         given = sha256(key.strip(" ").encode("latin-1", "replace")).digest()
         if not sum(hmac.compare_digest(given, digest) for digest in self._digests):
-            raise RequestError(Problem(403, "Key refused", "This key is not one of the service's.", "key-refused"))
+            raise RequestError(Problem(KEY_REFUSED, "This key is not one of the service's."))

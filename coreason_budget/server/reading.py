@@ -15,12 +15,14 @@ from coreason_budget.model import check_id
 from coreason_budget.server.problems import bad_request
 
 MAX_BODY_BYTES = 64 * 1024
+KEY_HEADER = "Idempotency-Key"
+QUERY = ("user_id", "project_id", "model")
+TAG = "tags."
+UNREADABLE = (LengthRequired, RequestEntityTooLarge, UnsupportedMediaType, RequestTimeout)
+"""What `read_json` raises before it looks at the body."""
 
-_KEY_HEADER = "Idempotency-Key"
 _MOST_DIGITS = 40
 _QUOTED = re.compile(r'"([^"\\]*)"')
-_QUERY = ("user_id", "project_id", "model")
-_TAG = "tags."
 
 
 def read_json(request: Request) -> object:
@@ -60,17 +62,17 @@ def read_key(request: Request) -> str | None:
     Raises:
         InvalidIdError: Not 1 to 256 bytes of UTF-8 text, or a quote that does not end.
     """
-    value = request.headers.get(_KEY_HEADER)
+    value = request.headers.get(KEY_HEADER)
     if value is None:
         return None
     try:
         value = value.encode("latin-1").decode("utf-8")
     except UnicodeError:
-        raise bad_request(f"{_KEY_HEADER}: is not valid UTF-8", field="idempotency_key") from None
+        raise bad_request(f"{KEY_HEADER}: is not valid UTF-8", field="idempotency_key") from None
     if value.startswith('"'):
         quoted = _QUOTED.fullmatch(value)
         if quoted is None:
-            raise bad_request(f'{_KEY_HEADER}: write it plain or as "..."', field="idempotency_key")
+            raise bad_request(f'{KEY_HEADER}: write it plain or as "..."', field="idempotency_key")
         value = quoted[1]
     return check_id(value, "idempotency_key")
 
@@ -88,9 +90,9 @@ def read_query(request: Request) -> dict[str, Any]:
     found: dict[str, Any] = {}
     tags: dict[str, str] = {}
     for name, value in pairs:
-        kind = name.removeprefix(_TAG) if name.startswith(_TAG) else None
-        if kind is None and name not in _QUERY:
-            raise bad_request(f"{name[:40]}: unknown; allowed are {', '.join(_QUERY)} and tags.KIND", field=name[:40])
+        kind = name.removeprefix(TAG) if name.startswith(TAG) else None
+        if kind is None and name not in QUERY:
+            raise bad_request(f"{name[:40]}: unknown; allowed are {', '.join(QUERY)} and tags.KIND", field=name[:40])
         if name in found or kind in tags:
             raise bad_request(f"{name[:40]}: given twice", field=name[:40])
         if kind is None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from attrs import evolve
@@ -14,20 +16,24 @@ from coreason_budget.errors import BudgetError, ConfigError
 from coreason_budget.manager import BudgetManager
 from coreason_budget.server import answers, schemas
 from coreason_budget.server.keys import ApiKeys
-from coreason_budget.server.problems import MEDIA_TYPE, Problem, RequestError, problem_of
+from coreason_budget.server.openapi import DOCUMENT, describe
+from coreason_budget.server.problems import INTERNAL, MEDIA_TYPE, Kind, Problem, RequestError, problem_of
 from coreason_budget.server.reading import read_json, read_key, read_query
+from coreason_budget.server.table import ROUTES, Route
 
 _log = logging.getLogger("coreason_budget.server")
+# A load balancer and a generator of clients have no key; neither learns anything of a budget.
+_OPEN = ("document", *[name for name, route in ROUTES.items() if route.is_open])
 
 
 def make_blueprint(budget: BudgetManager) -> Blueprint:
     """See `coreason_budget.server.create_blueprint`."""
     blueprint = Blueprint("coreason_budget", __name__)
     routes = _Routes(budget)
-    for verb in (routes.check, routes.spend, routes.reserve, routes.settle, routes.release):
-        blueprint.add_url_rule(f"/{verb.__name__}", view_func=verb, methods=["POST"])
-    blueprint.add_url_rule("/usage", view_func=routes.usage)
-    blueprint.add_url_rule("/health", view_func=routes.health)
+    for name, route in ROUTES.items():
+        view = partial(_view, route, getattr(routes, name))
+        blueprint.add_url_rule(f"/{name}", name, view, methods=[route.method])
+    blueprint.add_url_rule(f"/{DOCUMENT}", "document", routes.document)
     blueprint.before_request(routes.check_key)
     answer_errors(blueprint)
     return blueprint
@@ -41,17 +47,27 @@ def answer_errors(owner: Blueprint | Flask) -> None:
     owner.register_error_handler(Exception, _unexpected)
 
 
+def _view(route: Route, verb: Callable[..., Mapping[str, Any] | Response]) -> Response:
+    answer = verb() if route.asks is None else verb(schemas.structure(read_json(request), route.asks))
+    return answer if isinstance(answer, Response) else _answer(route.status, answer)
+
+
 class _Routes:
+    """What each of `ROUTES` answers, under its name."""
+
     def __init__(self, budget: BudgetManager) -> None:
         self._budget = budget
         self._keys = ApiKeys(budget.config.api_keys)
 
     def check_key(self) -> None:
-        if (request.endpoint or "").rpartition(".")[2] != "health":
+        if (request.endpoint or "").rpartition(".")[2] not in _OPEN:
             self._keys.check(request.headers.get("Authorization"))
 
-    def check(self) -> Response:
-        asked = schemas.structure(read_json(request), schemas.Check)
+    def document(self) -> Response:
+        mounted = request.script_root + request.path.removesuffix(f"/{DOCUMENT}")
+        return _answer(200, describe(mounted, with_keys=bool(self._budget.config.api_keys)))
+
+    def check(self, asked: schemas.Check) -> answers.Allowed:
         model = None if asked.input_tokens is None else schemas.model_named(asked.model)
         verdict = self._budget.check_availability(
             asked.user_id,
@@ -69,11 +85,10 @@ class _Routes:
                 input_tokens=asked.input_tokens,
                 tags=asked.tags,
             )
-        return _answer(200, answer)
+        return answer
 
-    def spend(self) -> Response:
-        asked = schemas.structure(read_json(request), schemas.Spend)
-        schemas.one_cost(asked.cost, input_tokens=asked.input_tokens, output_tokens=asked.output_tokens)
+    def spend(self, asked: schemas.Spend) -> answers.Recorded:
+        schemas.one_way(asked)
         receipt = self._budget.record_spend(
             asked.user_id,
             asked.cost,
@@ -84,11 +99,10 @@ class _Routes:
             output_tokens=asked.output_tokens,
             idempotency_key=read_key(request),
         )
-        return _answer(200, answers.recorded(receipt))
+        return answers.recorded(receipt)
 
-    def reserve(self) -> Response:
-        asked = schemas.structure(read_json(request), schemas.Reserve)
-        schemas.one_cost(asked.cost, input_tokens=asked.input_tokens, max_output_tokens=asked.max_output_tokens)
+    def reserve(self, asked: schemas.Reserve) -> answers.Reserved:
+        schemas.one_way(asked)
         reservation = self._budget.reserve(
             asked.user_id,
             asked.cost,
@@ -100,13 +114,10 @@ class _Routes:
             ttl_s=asked.ttl_s,
             idempotency_key=read_key(request),
         )
-        return _answer(201, answers.reserved(reservation))
+        return answers.reserved(reservation)
 
-    def settle(self) -> Response:
-        asked = schemas.structure(read_json(request), schemas.Settle)
-        schemas.one_cost(
-            asked.cost, usage=asked.usage, input_tokens=asked.input_tokens, output_tokens=asked.output_tokens
-        )
+    def settle(self, asked: schemas.Settle) -> answers.Ended:
+        schemas.one_way(asked)
         receipt = self._budget.settle(
             asked.reservation_id,
             asked.cost,
@@ -116,40 +127,38 @@ class _Routes:
             output_tokens=asked.output_tokens,
             idempotency_key=read_key(request),
         )
-        return _answer(200, answers.ended(receipt))
+        return answers.ended(receipt)
 
-    def release(self) -> Response:
-        asked = schemas.structure(read_json(request), schemas.Release)
-        receipt = self._budget.release(asked.reservation_id, idempotency_key=read_key(request))
-        return _answer(200, answers.ended(receipt))
+    def release(self, asked: schemas.Release) -> answers.Ended:
+        return answers.ended(self._budget.release(asked.reservation_id, idempotency_key=read_key(request)))
 
-    def usage(self) -> Response:
-        return _answer(200, answers.accounts(self._budget.usage(**read_query(request))))
+    def usage(self) -> answers.Accounts:
+        return answers.accounts(self._budget.usage(**read_query(request)))
 
-    def health(self) -> Response:
+    def health(self) -> answers.Health | Response:
         ledger = self._budget.ledger
         try:
             ledger.ping()
         except BudgetError as error:
             _log.warning("unhealthy: %s", error)
-            return _answer(503, {"status": "unhealthy", ledger.name: "disconnected"})
-        return _answer(200, {"status": "healthy", ledger.name: "connected"})
+            return _answer(503, answers.unhealthy(ledger.name))
+        return answers.healthy(ledger.name)
 
 
-def _answer(status: int, body: dict[str, Any], media_type: str = "application/json") -> Response:
+def _answer(status: int, body: Mapping[str, Any], media_type: str = "application/json") -> Response:
     return Response(json.dumps(body) + "\n", status, content_type=media_type)
 
 
 def _problem(problem: Problem) -> Response:
-    response = _answer(problem.status, problem.body, MEDIA_TYPE)
+    response = _answer(problem.kind.status, problem.body, MEDIA_TYPE)
     response.headers.update(problem.headers)
     return response
 
 
 def _library_error(error: BudgetError) -> Response:
     problem = problem_of(error)
-    if problem.status >= 500:
-        _log.warning("%s: %s", problem.title, error)
+    if problem.kind.status >= 500:
+        _log.warning("%s: %s", problem.kind.title, error)
     if isinstance(error, ConfigError):
         problem = evolve(problem, detail="The service cannot work with its settings; its log says why.")
     return _problem(problem)
@@ -158,7 +167,7 @@ def _library_error(error: BudgetError) -> Response:
 def _http_error(error: HTTPException) -> Response:
     if error.code is None or error.code < 400:
         return error.get_response()  # type: ignore[return-value]
-    response = _problem(Problem(error.code, error.name, error.description or error.name))
+    response = _problem(Problem(Kind(error.code, error.name), error.description or error.name))
     for name, value in error.get_headers():
         if name not in ("Content-Type", "Content-Length"):
             response.headers[name] = value
@@ -167,4 +176,4 @@ def _http_error(error: HTTPException) -> Response:
 
 def _unexpected(error: Exception) -> Response:
     _log.exception("unexpected error in %s %s", request.method, request.path)
-    return _problem(Problem(500, "Internal error", "The service failed; its log says why. Nothing was admitted."))
+    return _problem(Problem(INTERNAL, "The service failed; its log says why. Nothing was admitted."))

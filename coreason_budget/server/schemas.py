@@ -1,84 +1,171 @@
 """The request bodies: attrs classes, structured by cattrs so that every field error names its field.
 
 Here is what JSON can be wrong about (types, missing and unknown fields); what an amount or an id
-may hold is the library's to say.
+may hold is the library's to say. The types are what `coreason_budget.server.openapi` tells of a request.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar
 
 import cattrs
 from attrs import fields_dict, frozen
 from cattrs.errors import ClassValidationError, ForbiddenExtraKeysError
 
-from coreason_budget.model import MAX_TOKENS
-from coreason_budget.money import Usd
+from coreason_budget.model import (
+    BUILT_IN_KINDS,
+    ID_PATTERN,
+    KIND_PATTERN,
+    MAX_ID_BYTES,
+    MAX_RESERVATION_ID_BYTES,
+    MAX_TAGS,
+    MAX_TOKENS,
+    MAX_TTL_S,
+    MIN_TTL_S,
+)
+from coreason_budget.money import AMOUNT_PATTERN, MAX_OPERATION_NANOS, NANOS_PER_USD, Usd
+from coreason_budget.server.answers import Schema
 from coreason_budget.server.problems import RequestError, bad_request
 
 _LONGEST_SHOWN = 40
 
 T = TypeVar("T")
 
+ID = {"minLength": 1, "maxLength": MAX_ID_BYTES, "pattern": f"^{ID_PATTERN}$"}
+
+Id: TypeAlias = Annotated[
+    str, Schema(**ID, description=f"Text of 1 to {MAX_ID_BYTES} bytes of UTF-8 without control characters.")
+]
+Model: TypeAlias = Annotated[Id, Schema(description="The model that is called.", examples=["gpt-4o"])]
+ReservationId: TypeAlias = Annotated[
+    Id, Schema(maxLength=MAX_RESERVATION_ID_BYTES, description="As POST /reserve gave it.")
+]
+Amount: TypeAlias = Annotated[
+    Usd,
+    Schema(
+        anyOf=[
+            {"type": "number", "minimum": 0, "maximum": MAX_OPERATION_NANOS // NANOS_PER_USD},
+            {"type": "string", "pattern": f"^{AMOUNT_PATTERN}$"},
+        ],
+        description="USD, as a number or as text; more than nano-USD are rounded up.",
+        examples=[0.25, "0.25"],
+    ),
+]
+Tokens: TypeAlias = Annotated[int, Schema(minimum=0, maximum=MAX_TOKENS)]
+Seconds: TypeAlias = Annotated[
+    float,
+    Schema(minimum=MIN_TTL_S, maximum=MAX_TTL_S, description="Seconds until it lapses; a setting by default."),
+]
+Tags: TypeAlias = Annotated[
+    Mapping[str, Any],
+    Schema(
+        propertyNames={"pattern": f"^{KIND_PATTERN}$", "not": {"enum": list(BUILT_IN_KINDS)}},
+        additionalProperties={"type": "string", **ID},
+        maxProperties=MAX_TAGS,
+        description="Further scopes, kind to id.",
+        examples=[{"team": "search"}],
+    ),
+]
+UsageObject: TypeAlias = Annotated[
+    Mapping[str, Any],
+    Schema(
+        description="The usage of the provider's response, or the whole response.",
+        examples=[{"prompt_tokens": 1200, "completion_tokens": 300}],
+    ),
+]
+
+
+@frozen
+class Way:
+    """One way to say what a call costs, for the document too.
+
+    Attributes:
+        fields: Those that no other way has. A way without any is to say nothing.
+        needs: Which must be there: all of one of these.
+    """
+
+    fields: tuple[str, ...]
+    needs: tuple[tuple[str, ...], ...]
+
+
+_BY_COST = Way(("cost",), (("cost",),))
+
 
 @frozen(kw_only=True)
 class Check:
     """POST /check; with a model and its input, how long an answer may be too."""
 
-    user_id: str
-    estimated_cost: Usd | None = None
-    project_id: str | None = None
-    model: str | None = None
-    tags: Mapping[str, Any] | None = None
-    input_tokens: int | None = None
+    user_id: Id
+    estimated_cost: Amount | None = None
+    project_id: Id | None = None
+    model: Model | None = None
+    tags: Tags | None = None
+    input_tokens: Tokens | None = None
+
+    WAYS: ClassVar = (Way((), ((),)), Way(("input_tokens",), (("model", "input_tokens"),)))
 
 
 @frozen(kw_only=True)
 class Spend:
     """POST /spend: a cost, or a model and its token counts."""
 
-    user_id: str
-    cost: Usd | None = None
-    project_id: str | None = None
-    model: str | None = None
-    tags: Mapping[str, Any] | None = None
-    input_tokens: int | None = None
-    output_tokens: int | None = None
+    user_id: Id
+    cost: Amount | None = None
+    project_id: Id | None = None
+    model: Model | None = None
+    tags: Tags | None = None
+    input_tokens: Tokens | None = None
+    output_tokens: Tokens | None = None
+
+    WAYS: ClassVar = (
+        _BY_COST,
+        Way(("input_tokens", "output_tokens"), (("model", "input_tokens"), ("model", "output_tokens"))),
+    )
 
 
 @frozen(kw_only=True)
 class Reserve:
     """POST /reserve: a cost, or a model and the bounds of its token counts."""
 
-    user_id: str
-    cost: Usd | None = None
-    project_id: str | None = None
-    model: str | None = None
-    tags: Mapping[str, Any] | None = None
-    input_tokens: int | None = None
-    max_output_tokens: int | None = None
-    ttl_s: float | None = None
+    user_id: Id
+    cost: Amount | None = None
+    project_id: Id | None = None
+    model: Model | None = None
+    tags: Tags | None = None
+    input_tokens: Tokens | None = None
+    max_output_tokens: Tokens | None = None
+    ttl_s: Seconds | None = None
+
+    WAYS: ClassVar = (_BY_COST, Way(("input_tokens", "max_output_tokens"), (("model", "input_tokens"),)))
 
 
 @frozen(kw_only=True)
 class Settle:
     """POST /settle: a cost, token counts, or the provider's usage object."""
 
-    reservation_id: str
-    cost: Usd | None = None
-    usage: Mapping[str, Any] | None = None
-    model: str | None = None
-    input_tokens: int | None = None
-    output_tokens: int | None = None
+    reservation_id: ReservationId
+    cost: Amount | None = None
+    usage: UsageObject | None = None
+    model: Model | None = None
+    input_tokens: Tokens | None = None
+    output_tokens: Tokens | None = None
+
+    WAYS: ClassVar = (
+        _BY_COST,
+        Way(("usage",), (("usage",),)),
+        Way(("input_tokens", "output_tokens"), (("input_tokens",), ("output_tokens",))),
+    )
 
 
 @frozen(kw_only=True)
 class Release:
-    """POST /release."""
+    """POST /release: a reservation whose call did not happen."""
 
-    reservation_id: str
+    reservation_id: ReservationId
+
+    WAYS: ClassVar = ()
 
 
 def structure(body: object, wanted: type[T]) -> T:
@@ -95,17 +182,19 @@ def structure(body: object, wanted: type[T]) -> T:
         raise _refusal(error, wanted) from None
 
 
-def one_cost(cost: object, **others: object) -> None:
-    """See that a request says its cost in one way.
+def one_way(asked: Check | Spend | Reserve | Settle) -> None:
+    """See that a request says its cost in one of its ways.
 
     Raises:
-        RequestError: In no way, or in several.
+        RequestError: In none, or in several.
     """
-    given = [name for name, value in others.items() if value is not None]
-    if cost is not None and given:
-        raise bad_request(f"cost: give either cost or {', '.join(given)}, not both", field="cost")
-    if cost is None and not given:
-        raise bad_request(f"cost: missing; give cost, or {', '.join(others)}", field="cost")
+    given = [[name for name in way.fields if getattr(asked, name) is not None] for way in asked.WAYS]
+    told = [", ".join(names) for names in given if names]
+    if len(told) > 1:
+        raise bad_request(f"cost: give either {' or '.join(told)}, not both", field="cost")
+    if not told and all(way.fields for way in asked.WAYS):
+        first, *others = [name for way in asked.WAYS for name in way.fields]
+        raise bad_request(f"cost: missing; give {first}, or {', '.join(others)}", field="cost")
 
 
 def model_named(model: str | None) -> str:
@@ -187,5 +276,5 @@ _converter = cattrs.Converter(forbid_extra_keys=True)
 _converter.register_structure_hook(str, _text)
 _converter.register_structure_hook(int, _whole_number)
 _converter.register_structure_hook(float, _seconds)
-_converter.register_structure_hook_func(lambda wanted: wanted == Usd | None, _amount)
+_converter.register_structure_hook_func(lambda wanted: wanted == Amount | None, _amount)
 _converter.register_structure_hook_func(lambda wanted: wanted == Mapping[str, Any], _object)
