@@ -245,7 +245,10 @@ def _checked_cost(cost: Callable[[str | None], int | Priced], model: str | None)
 
 
 def _check_units(value: int, most: int, field: str) -> int:
-    if type(value) is not int or not 0 <= value <= most:
+    if type(value) is int and value > most:
+        show = partial(_amount_text, "usd" if field == "cost" else field)
+        raise InvalidAmountError(f"{field}: {show(value)} is too large; the most is {show(most)}", field=field)
+    if type(value) is not int or value < 0:
         raise InvalidAmountError(f"{field}: must be a whole number from 0 to {most} (usd in nanos)", field=field)
     return value
 

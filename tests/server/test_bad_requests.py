@@ -88,6 +88,13 @@ def test_a_whole_number_may_be_written_as_any_number(post: Post, value: str) -> 
     assert (answer.status_code, answer.json["cost_usd"]) == (200, "0.0025")
 
 
+def test_tokens_that_cost_too_much_are_400_in_usd(post: Post) -> None:
+    """Each count is allowed, what they cost is not: the answer says what that is."""
+    answer = post("/spend", {"user_id": "alice", "model": "gpt-4o", "input_tokens": 4, "output_tokens": 10**12})
+    assert (answer.status_code, answer.json["field"]) == (400, "cost")
+    assert answer.json["detail"] == "cost: 10000000.00001 USD is too large; the most is 10000000.00 USD"
+
+
 @pytest.mark.parametrize("value", ["0", "-1", "true", '"1"', "[]", "1e999", "86401", "9" * 5000])
 def test_a_bad_time_to_live_is_400(post: Post, value: str) -> None:
     """A time to live is over 0 s and at most 24 h."""
