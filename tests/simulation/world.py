@@ -186,7 +186,7 @@ class World:
     def _given_up(self, state: State, place: int, client: Client) -> State:
         wire, late = state.clients[place].wire, state.late
         # Only a transaction, which is a packet of its own, has an effect that late.
-        if any(unit[0][0] == b"MULTI" for unit in wire.units):
+        if wire.units[0][0][0] == b"MULTI":
             late = self._still_late(late | {wire}, frozenset())
         return state._replace(clients=_put(state.clients, place, client), late=late, faults=state.faults - 1)
 
