@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from attrs import frozen
 
-from coreason_budget.ledger.redis.codec import LAST_ID
+from coreason_budget.ledger.redis.codec import LAST_MS
 
 Command: TypeAlias = tuple[bytes, ...]
 
@@ -170,8 +170,8 @@ class Store:
         return b"1-0"
 
     def _xrange(self, key: bytes, first: bytes, last: bytes) -> list[Any]:
-        # Asked for the last possible entry alone, which is never there.
-        assert first == last == LAST_ID
+        # Asked only for what is at the very end of all ids: nothing.
+        assert (first, last) == (LAST_MS, b"+")
         return list(self._get(key, "stream", ()))[:0]
 
     def _xinfo(self, _: bytes, key: bytes) -> list[bytes] | Fault:

@@ -17,8 +17,8 @@ Command: TypeAlias = tuple[bytes | int, ...]
 _COUNT = re.compile(rb"0|[1-9][0-9]{0,18}")
 NOTE = b"e"
 """The field of a journal's stream that holds an entry."""
-LAST_ID = b"%d-%d" % (2**64 - 1, 2**64 - 1)
-"""The largest id of a stream: one that has had it takes no entry more."""
+LAST_MS = b"%d" % (2**64 - 1)
+"""Where the ids of a stream end: one that has had the very last takes no entry more."""
 
 
 class Keys:
@@ -68,13 +68,13 @@ class Keys:
         return [(b"XADD", self.journal, b"MAXLEN", b"~", self.journal_length, b"*", NOTE, text)]
 
     def check_journal(self, last_id: bytes) -> None:
-        """Refuse a journal that takes no entry more.
+        """Refuse a journal at the end of its ids.
 
         Raises:
-            LedgerCorruptError: It had an entry with the largest id there is.
+            LedgerCorruptError: It may take no entry more.
         """
-        if self.journal_length and last_id == LAST_ID:
-            raise LedgerCorruptError("the journal in Redis has had its last possible entry; nothing was written")
+        if self.journal_length and last_id.startswith(LAST_MS):
+            raise LedgerCorruptError("the journal in Redis is at the end of its ids; nothing was written")
 
     def copies(self, op_id: str, count: int) -> list[bytes]:
         """The verdict copies of a reservation, one for each limited account."""

@@ -13,7 +13,7 @@ from coreason_budget.ledger.base import Clock
 from coreason_budget.ledger.journal import JournalEntry, Movement
 from coreason_budget.ledger.record import OPEN, Record, decode, encode
 from coreason_budget.ledger.redis.client import Link
-from coreason_budget.ledger.redis.codec import LAST_ID, Command, Keys, count, pack, standing, time_of, transaction
+from coreason_budget.ledger.redis.codec import LAST_MS, Command, Keys, count, pack, standing, time_of, transaction
 from coreason_budget.ledger.redis.epoch import Epoch
 from coreason_budget.model import Account, Entry, Standings
 
@@ -45,6 +45,10 @@ class Reader:
         self._keys = keys
         self._clock = clock
         self._offset_us = 0
+        # Finds a journal of another type, or at the end of its ids, before anything is written.
+        self._before_writing = pack([(b"UNWATCH",), (b"XRANGE", keys.journal, LAST_MS, b"+")])
+        # Asks whether the server would take a write, without writing: the key is never there.
+        self._before_reading = pack([(b"SET", keys.writable, 1, b"XX")])
 
     def guess_now_us(self) -> int:
         """What the ledger's clock should say now, by what it said last."""
@@ -61,16 +65,12 @@ class Reader:
         commands += [(b"HGET", key, b"used") for key in copies]
         commands += [(b"ZRANGE", keys.open, 0, 0, b"WITHSCORES"), (b"TIME",)]
         if op_ids:
-            # Finds a journal of another type, or at its end, before anything is written.
-            end: Command = (b"XRANGE", keys.journal, LAST_ID, LAST_ID)
-            before: list[Command] = [(b"UNWATCH",), (b"WATCH", *records, keys.epoch), end]
+            watch: Command = (b"WATCH", *records, keys.epoch)
+            _, late, _, *answers = link.ask(self._before_writing + pack([watch, *commands]), len(commands) + 3)
+            if late:
+                keys.check_journal(late[-1][0])
         else:
-            # Asks whether the server would take a write, without writing: the key is never there.
-            before = [(b"SET", keys.writable, 1, b"XX")]
-        answers = link.ask(pack(before + commands), len(before) + len(commands))
-        if op_ids and answers[2]:
-            keys.check_journal(LAST_ID)
-        answers = answers[len(before) :]
+            _, *answers = link.ask(self._before_reading + pack(commands), len(commands) + 1)
         server_us = time_of(answers[-1])
         replies = iter(answers)
         bodies = [next(replies) for _ in op_ids]
