@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from coreason_budget import __version__
-from coreason_budget.model import KIND_PATTERN, MAX_ID_BYTES, MAX_TAGS
+from coreason_budget.model import BUILT_IN_KINDS, KIND_PATTERN, MAX_ID_BYTES, MAX_TAGS
 from coreason_budget.server import problems, schemas
 from coreason_budget.server.answers import Json
 from coreason_budget.server.json_schema import NULL, Schemas
@@ -42,6 +42,7 @@ _TAGS: Json = {
     "schema": {
         "type": "object",
         "patternProperties": {f"^{re.escape(TAG)}{KIND_PATTERN}$": _ID},
+        "propertyNames": {"not": {"enum": [TAG + kind for kind in BUILT_IN_KINDS]}},
         "additionalProperties": False,
         "maxProperties": MAX_TAGS,
     },
