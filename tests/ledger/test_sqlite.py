@@ -9,13 +9,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
-from coreason_budget.errors import BudgetError, ConfigError, LedgerCorruptError, LedgerUnavailableError
+from coreason_budget.errors import (
+    BudgetError,
+    ConfigError,
+    LedgerCorruptError,
+    LedgerUnavailableError,
+    OutcomeUnknownError,
+)
 from coreason_budget.guard import BudgetGuard
 from coreason_budget.ledger import sqlite_file
 from coreason_budget.ledger.sqlite import SCHEMA, SqliteLedger
@@ -33,8 +40,8 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "budget.db"
 
 
-def _guard(path: Path, timeout_s: float = 0.2, **options: str) -> BudgetGuard:
-    return guard_on(SqliteLedger(path, timeout_s=timeout_s, **options), *_LIMITS)  # type: ignore[arg-type]
+def _guard(path: Path, timeout_s: float = 0.2, **options: Any) -> BudgetGuard:
+    return guard_on(SqliteLedger(path, timeout_s=timeout_s, **options), *_LIMITS)
 
 
 def _run(path: Path, *statements: str) -> list[tuple[object, ...]]:
@@ -187,6 +194,73 @@ def test_many_lapses_are_ended_by_several_calls(path: Path, verb: str) -> None:
     assert guard.ledger.status().open_reservations == 1
     _VERBS[verb](guard)
     assert guard.usage(BOB)[-1].used_units == (1 if verb == "reserve" else 0)
+
+
+class _BreakingDisk(sqlite3.Connection):
+    """A disk that fails in the next commit, just before or just after it is done."""
+
+    breaks = ""
+
+    def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
+        if statement != "COMMIT" or not self.breaks:
+            return super().execute(statement, *values)
+        if self.breaks == "after":
+            super().execute(statement)
+        self.breaks = ""
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+        raise error
+
+
+@pytest.fixture
+def disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[BudgetGuard]:
+    """A guard whose disk can be broken."""
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=_BreakingDisk))
+    guard = _guard(path, timeout_s=30, clock=ManualClock())
+    guard.ledger.ping()
+    with closing(guard.ledger):
+        yield guard
+
+
+def _break(guard: BudgetGuard, when: str) -> None:
+    guard.ledger._file._local.opened.connection.breaks = when  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("key", [None, "own"])
+@pytest.mark.parametrize("verb", ["reserve", "charge", "settle", "release"])
+def test_a_commit_that_the_disk_breaks_is_unknown_and_its_key_finds_out(
+    disk: BudgetGuard, verb: str, key: str | None, when: str
+) -> None:
+    """Law 8: the error carries the op id, and the same call with it is booked once."""
+    hold = disk.reserve(ALICE, Amounts(5), idempotency_key="job")
+    call: dict[str, Callable[..., Any]] = {
+        "reserve": partial(disk.reserve, ALICE, Amounts(2)),
+        "charge": partial(disk.charge, ALICE, Amounts(2)),
+        "settle": partial(disk.settle, hold.reservation_id, 2),
+        "release": partial(disk.release, hold.reservation_id),
+    }
+    _break(disk, when)
+    with pytest.raises(OutcomeUnknownError) as caught:
+        call[verb](idempotency_key=key)
+    if verb in ("settle", "release") or key:
+        assert caught.value.op_id == (key or "job")
+    again = call[verb](idempotency_key=caught.value.op_id)
+    assert again.replayed is (when == "after")
+    expected = {"reserve": (7, 7), "charge": (7, 5), "settle": (2, 0), "release": (0, 0)}
+    assert standing(disk, ALICE, "user") == expected[verb]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_read_that_the_disk_breaks_is_unavailable_and_no_call_of_its_own(disk: BudgetGuard, when: str) -> None:
+    """Law 8: what lapsed is ended by whoever looks; there is no key that could find out, and nothing to find."""
+    disk.reserve(ALICE, Amounts(5), ttl_s=1)
+    disk.ledger._clock.advance(seconds=1)  # type: ignore[attr-defined]
+    _break(disk, when)
+    with pytest.raises(LedgerUnavailableError) as caught:
+        disk.usage(ALICE)
+    assert type(caught.value) is LedgerUnavailableError
+    assert standing(disk, ALICE, "user") == (5, 0)
 
 
 @pytest.mark.parametrize("verb", ["reserve", "charge", "settle", "ping"])
