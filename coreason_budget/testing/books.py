@@ -17,7 +17,7 @@ from coreason_budget.model import Amounts, Subject
 from coreason_budget.money import MAX_ACCOUNT
 from coreason_budget.testing.fork import in_fork
 from coreason_budget.testing.interrupt import interrupted_at
-from coreason_budget.testing.kit import ALICE, BOB, CENT, USD, LedgerKit, books, limit, standing, usd
+from coreason_budget.testing.kit import ALICE, BOB, CENT, DAY_S, USD, LedgerKit, books, limit, standing, usd
 from coreason_budget.testing.walk import RandomWalk
 
 ODD_IDS = (
@@ -140,6 +140,10 @@ class BookLaws(LedgerKit):
         used = {"reserve": (3, 3), "charge": (3, 2), "settle": (1, 0), "release": (0, 0)}[verb]
         assert standing(guard, ALICE, "user") == (used[0] * calls, used[1] * calls)
         assert audit(self.ledger).differences == ()
+        # What an interrupt left behind is passed over when its time has come.
+        self.clock.advance(seconds=30 * DAY_S)
+        guard.charge(ALICE, usd(1))
+        assert standing(guard, ALICE, "user") == (USD, 0)
 
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
     def test_a_ledger_survives_a_fork_after_its_first_use(self) -> None:

@@ -179,6 +179,8 @@ class LapseLaws(LedgerKit):
         self.clock.advance(seconds=DAY_S - 1)
         assert guard.settle(first.reservation_id, CENT).late
         self.clock.advance(seconds=2)
+        guard.charge(BOB, Amounts(1))
+        assert guard.settle(first.reservation_id, CENT).replayed
         with pytest.raises(ReservationError) as error:
             guard.settle(second.reservation_id, CENT)
         assert error.value.reason == "unknown"

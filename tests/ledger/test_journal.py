@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -115,6 +116,13 @@ def open_with(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
     url = urls.get(request.param) or request.getfixturevalue("valkey_url")
     namespace = secrets.token_hex(6)
     return lambda length: open_ledger(url, namespace=namespace, journal_length=length, timeout_s=30)
+
+
+def test_a_journal_tells_the_ledgers_time(open_with: Open) -> None:
+    """Law 9: microseconds since the epoch, from its first entry on."""
+    ledger = open_with(10)
+    guard_on(ledger, limit("user", USD)).charge(ALICE, usd(1))
+    assert [abs(entry.at_us / 1e6 - time.time()) < 60 for entry in ledger.journal()] == [True, True]
 
 
 @pytest.mark.slow

@@ -41,6 +41,15 @@ def test_ended_reservations_leave_the_index_of_open_ones() -> None:
     assert ledger._open == {}
 
 
+def test_its_journal_keeps_as_many_entries_as_it_was_told() -> None:
+    """Neither one more nor one less: they are all that it takes."""
+    ledger = MemoryLedger(journal_length=5)
+    guard = guard_on(ledger, limit("user", USD))
+    for number in range(20):
+        guard.charge(Subject("a"), Amounts(number))
+    assert [entry.amounts.usd_nanos for entry in ledger.journal()] == [15, 16, 17, 18, 19]
+
+
 def test_two_ledgers_share_nothing() -> None:
     """Each object is a world of its own."""
     first, second = (guard_on(MemoryLedger(), limit("user", USD)) for _ in range(2))
@@ -63,6 +72,7 @@ def test_a_key_is_remembered_for_a_day_and_not_a_microsecond_more() -> None:
 def test_a_second_process_is_told_what_to_use() -> None:
     """The setting is named, and what to put there."""
     guard = guard_on(MemoryLedger(), limit("user", USD))
+    guard.charge(Subject("a"), Amounts(1))
 
     def refused() -> None:
         with pytest.raises(ConfigError) as error:
