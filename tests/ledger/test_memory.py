@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import count
 
 import pytest
 
@@ -11,6 +12,7 @@ from coreason_budget.ledger.memory import MemoryLedger
 from coreason_budget.model import Amounts, Subject
 from coreason_budget.testing import ManualClock
 from coreason_budget.testing.fork import in_fork
+from coreason_budget.testing.interrupt import interrupted_at
 from coreason_budget.testing.kit import DAY_S, USD, guard_on, limit
 
 
@@ -48,6 +50,21 @@ def test_its_journal_keeps_as_many_entries_as_it_was_told() -> None:
     for number in range(20):
         guard.charge(Subject("a"), Amounts(number))
     assert [entry.amounts.usd_nanos for entry in ledger.journal()] == [15, 16, 17, 18, 19]
+
+
+def test_an_interrupt_while_the_journal_is_cut_stops_nobody() -> None:
+    """What was half cut is cut by the next call."""
+    ledger = MemoryLedger(journal_length=1)
+    guard = guard_on(ledger, limit("user", USD))
+    for step in count():
+        try:
+            with interrupted_at(step, ledger):
+                guard.charge(Subject("a"), Amounts(step))
+            break
+        except KeyboardInterrupt:
+            guard.charge(Subject("a"), Amounts(step))
+    assert step > 20
+    assert [entry.amounts.usd_nanos for entry in ledger.journal()] == [step]
 
 
 def test_two_ledgers_share_nothing() -> None:
