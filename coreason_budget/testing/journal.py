@@ -83,6 +83,7 @@ class JournalLaws(LedgerKit):
         (entry,) = self._after("begin", "reserve")
         assert (entry.kind, entry.op_id, entry.reserved_as) == ("lapse", hold.op_id, hold.op_id)
         assert (entry.at_us, entry.price, entry.spent_nanos) == (self.clock.now_us, "bound", spent)
+        assert not entry.late
 
     @pytest.mark.parametrize("noticed", [True, False])
     def test_a_late_ending_is_a_correction(self, noticed: bool) -> None:

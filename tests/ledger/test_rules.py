@@ -126,8 +126,9 @@ def test_other_content_is_a_conflict(known: Record) -> None:
         lambda: rules.charge(Charge("op", "d", _PLAN, _AMOUNTS, KEEP_MADE_US), known, _ENTRIES, {}),
         lambda: rules.end(_end("settle", "op"), _NOW_US, known, _OPEN),
     ):
-        with pytest.raises(IdempotencyConflictError):
+        with pytest.raises(IdempotencyConflictError) as error:
             ask()
+        assert error.value.idempotency_key == "op"
 
 
 def test_charge_books_every_account_in_full() -> None:
