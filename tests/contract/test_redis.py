@@ -2,20 +2,18 @@
 
 from collections.abc import Callable
 from contextlib import closing
-from copy import deepcopy
 from functools import partial
 from uuid import uuid4
 
 import pytest
 import redis
-from fakeredis import FakeRedis, FakeRedisConnection, FakeServer
-from fakeredis._core import CommandItem
-from fakeredis.commands_mixins.generic_mixin import GenericCommandsMixin
+from fakeredis import FakeRedis
 
 from coreason_budget.ledger.base import Clock, Ledger
 from coreason_budget.ledger.redis.ledger import RedisLedger
 from coreason_budget.testing import LedgerContract
 from coreason_budget.testing.kit import ALICE, USD, limit, usd
+from tests.fake_redis import connector, fake_server
 
 
 class _Forgetting(LedgerContract):
@@ -95,20 +93,11 @@ class TestFakeRedis(_Forgetting):
 
     @pytest.fixture(autouse=True)
     def _place(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(GenericCommandsMixin, "copy", _copy)
-        self.server = FakeServer()
+        self.server = fake_server(monkeypatch)
 
     def make_ledger(self, clock: Clock) -> Ledger:
-        connect = partial(FakeRedisConnection, server=self.server, protocol=2, decode_responses=False, driver_info=None)
+        connect = connector(self.server)
         return RedisLedger("redis://nowhere", namespace=self.namespace, timeout_s=30, clock=clock, connect=connect)
 
     def client(self) -> redis.Redis:
         return FakeRedis(server=self.server)
-
-
-def _copy(self: object, key: CommandItem, newkey: CommandItem, *options: bytes) -> int:
-    """COPY as Redis does it: in fakeredis 2.40 a change of the original changes the copy, too."""
-    if not key or (newkey and b"REPLACE" not in options):
-        return 0
-    newkey.value, newkey.expireat = deepcopy(key.value), key.expireat
-    return 1
