@@ -79,6 +79,12 @@ def test_what_is_accepted_is_later_than_what_anyone_knew(clock_us: int) -> None:
     assert second.halted is third.halted is None
 
 
+def test_what_is_accepted_is_later_than_what_was_accepted() -> None:
+    """Also where whoever noticed knew less, and the clock is behind."""
+    assert FIRST.accept(NOW_US).halt("why", 0, 0).accept(0).accepted_us > NOW_US
+    assert FIRST.accept(7).since_us == 7
+
+
 def test_memory_never_goes_back() -> None:
     """Late notes of threads change nothing."""
     mine = known()

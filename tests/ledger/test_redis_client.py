@@ -153,6 +153,9 @@ def test_every_reply_has_what_is_left_of_the_deadline() -> None:
     link, line = _link(b"1", left_s=-5)
     link.ask(b"", 1)
     assert 0 < line.waits_s[0] < 0.1
+    with _client(line := Line(b"1")).link(time.monotonic() - 5) as link:
+        link.ask(b"", 1)
+    assert all(0 < wait_s < 0.1 for wait_s in line.waits_s)
 
 
 def test_a_connection_is_made_within_the_deadline_and_used_again() -> None:

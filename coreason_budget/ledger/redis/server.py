@@ -61,8 +61,8 @@ def say(facts: Facts) -> None:
     if not facts:
         _log.warning("Redis does not say whether it may evict or forget budgets: this user may not ask for INFO")
         return
-    policy, aof = facts.get("maxmemory_policy", "unknown"), facts.get("aof_enabled")
-    kept = {"1": "on", "0": "off"}.get(aof or "", "unknown")
+    policy, aof = facts.get("maxmemory_policy", "unknown"), facts.get("aof_enabled", "")
+    kept = {"1": "on", "0": "off"}.get(aof, "unknown")
     _log.info("budgets are kept by %s: append-only file %s, maxmemory-policy %s", name_of(facts), kept, policy)
     if policy not in (NO_EVICTION, "unknown"):
         _log.warning("Redis may evict budgets (maxmemory-policy %s), as allow_eviction allows", policy)
