@@ -30,8 +30,10 @@ from coreason_budget.ledger.journal import (
     read_pages,
 )
 from coreason_budget.ledger.redis.client import Link
+from coreason_budget.ledger.redis.ledger import RedisLedger
 from coreason_budget.model import UNITS, WINDOWS, Account, Amounts, Scope
 from coreason_budget.testing.kit import ALICE, BOB, USD, guard_on, limit, usd
+from tests.fake_redis import connector, fake_server
 
 _counts = st.integers(0, 4 * 10**18)
 _deltas = st.integers(-4 * 10**18, 4 * 10**18)
@@ -179,11 +181,10 @@ def test_without_a_journal_everything_else_works(open_with: Open) -> None:
     assert (report.differences, report.accounts, report.not_covered, report.since_us) == ((), 0, 4, None)
 
 
-@pytest.mark.redis
-def test_a_reservation_that_is_withdrawn_leaves_two_entries(valkey_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reservation_that_is_withdrawn_leaves_two_entries(monkeypatch: pytest.MonkeyPatch) -> None:
     """It was written before it was known to have no room: held, and taken back as if it never was."""
-    namespace = secrets.token_hex(6)
-    mine, rival = (guard_on(open_ledger(valkey_url, namespace=namespace), limit("user", USD)) for _ in range(2))
+    connect = connector(fake_server(monkeypatch))
+    mine, rival = (guard_on(RedisLedger("redis://nowhere", connect=connect), limit("user", USD)) for _ in range(2))
     mine.usage(ALICE)
     transact = Link.transact
 
@@ -197,6 +198,8 @@ def test_a_reservation_that_is_withdrawn_leaves_two_entries(valkey_url: str, mon
         mine.reserve(ALICE, usd(0.5), idempotency_key="late", price="bound")
     charge, reserve, undo = list(mine.ledger.journal())[1:]
     assert (charge.kind, reserve.kind, undo.kind) == ("charge", "reserve", "undo")
+    assert reserve.at_us <= undo.at_us
+    assert (reserve.price, undo.price) == ("bound", "")
     assert (undo.op_id, undo.reserved_as, undo.amounts, undo.subject) == ("late", "late", NOTHING, reserve.subject)
     assert [(m.account, -m.used, -m.reserved) for m in undo.movements] == [
         (m.account, m.used, m.reserved) for m in reserve.movements

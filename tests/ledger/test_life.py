@@ -101,10 +101,13 @@ def test_a_halt_keeps_the_life_and_tells_when() -> None:
     assert "why" in str(halted("why"))
 
 
-@pytest.mark.parametrize(("schema", "zone", "field"), [(2, "UTC", "ledger_url"), (1, "Asia/Tokyo", "timezone")])
-def test_other_settings_are_a_matter_of_settings(schema: int, zone: str, field: str) -> None:
-    """The error names the setting."""
+@pytest.mark.parametrize(
+    ("schema", "zone", "field", "told"),
+    [(2, "UTC", "ledger_url", "kept by schema 1, this is 2"), (1, "Asia/Tokyo", "timezone", "in UTC, not Asia/Tokyo")],
+)
+def test_other_settings_are_a_matter_of_settings(schema: int, zone: str, field: str, told: str) -> None:
+    """The error names the setting, what is there and what was asked for."""
     FIRST.check_settings(1, "UTC")
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(ConfigError, match=told) as caught:
         FIRST.check_settings(schema, zone)
     assert caught.value.field == field
