@@ -194,8 +194,8 @@ class Writes:
         return standings
 
 
-def open_copies(keys: Keys, record: Record | None) -> list[bytes]:
+def open_copies(keys: Keys, record: Record) -> list[bytes]:
     """The copies that tell whether an open reservation was admitted."""
-    if record is None or record.state != OPEN:
+    if record.state != OPEN:
         return []
     return keys.copies(record.op_id, len(limited(record.entries)))
