@@ -13,7 +13,7 @@ from coreason_budget.errors import InvalidAmountError
 from coreason_budget.guard import BudgetGuard
 from coreason_budget.ledger.base import Charge
 from coreason_budget.ledger.record import KEEP_CALLERS_US
-from coreason_budget.model import Amounts, Subject
+from coreason_budget.model import Amounts, Hold, Receipt, Subject
 from coreason_budget.money import MAX_ACCOUNT
 from coreason_budget.testing.fork import in_fork
 from coreason_budget.testing.interrupt import interrupted_at
@@ -114,6 +114,25 @@ class BookLaws(LedgerKit):
             self.ledger.close()
         assert standing(guard, ALICE, "user") == (USD, 0)
         self.ledger.ping()
+
+    def test_every_answer_tells_where_its_accounts_stand(self) -> None:
+        """What is used and reserved just after it, by others too; a replay tells how it is today."""
+        guard = self.guard(limit("user", 10 * USD), limit("project", 10 * USD), limit("global", 10 * USD))
+        guard.charge(ALICE, usd(1))
+        first, second = guard.reserve(ALICE, usd(2)), guard.reserve(ALICE, usd(3))
+        acts: list[Callable[[], Hold | Receipt]] = [
+            lambda: guard.reserve(ALICE, usd(0.1), idempotency_key="reserve"),
+            lambda: guard.charge(ALICE, usd(0.2), idempotency_key="charge"),
+            lambda: guard.settle(first.reservation_id, CENT),
+            lambda: guard.release(second.reservation_id, idempotency_key="release"),
+        ]
+        for _ in range(2):
+            for act in acts:
+                answer = act()
+                told = {b.account.key: (b.used_units, b.reserved_units) for b in answer.balances}
+                now = books(guard, ALICE)
+                assert told == {key: now[key] for key in told}
+                assert len(told) >= 3
 
     def test_an_unknown_account_is_empty(self) -> None:
         """Nothing has to be made before its first use, and asking makes nothing."""

@@ -124,7 +124,7 @@ class RedisLedger:
         self._client.close()
 
     def _reserve(self, request: Reserve, link: Link, operation: Operation) -> Outcome | Refused | None:
-        look, entries = self._look(link, request.plan, (request.op_id,), limited)
+        look, entries = self._look(link, request.plan, (request.op_id,))
         known = look.records[0]
         if known is not None and self._is_no_admission(link, operation, known, look.now_us):
             return None
@@ -156,7 +156,7 @@ class RedisLedger:
         return Outcome(record, standings)
 
     def _charge(self, request: Charge, link: Link, operation: Operation) -> Outcome | None:
-        look, entries = self._look(link, request.plan, (request.op_id,), list)
+        look, entries = self._look(link, request.plan, (request.op_id,))
         decision = self._decided(operation, rules.charge, request, look.records[0], entries, look.standings)
         if isinstance(decision, rules.Replay):
             return self._replayed(link, operation, decision)
@@ -180,22 +180,20 @@ class RedisLedger:
         return self._book(link, operation, look, decision, standings, closing=record)
 
     def _read(self, plan: Plan, link: Link, operation: Operation) -> Reading | None:
-        look, entries = self._look(link, plan, (), list)
+        look, entries = self._look(link, plan, ())
         if look.has_lapsed:
             reaper.reap(link, self._keys, self._reader, look.now_us)
             operation.failures = 0
             return None
         return Reading(look.now_us, entries, look.standings)
 
-    def _look(
-        self, link: Link, plan: Plan, op_ids: tuple[str, ...], wanted: Callable[[Iterable[Entry]], list[Entry]]
-    ) -> tuple[Look, tuple[Entry, ...]]:
+    def _look(self, link: Link, plan: Plan, op_ids: tuple[str, ...]) -> tuple[Look, tuple[Entry, ...]]:
         """Read the accounts of a plan. Which they are depends on the time, and the time is the server's."""
         entries = plan(self._reader.guess_now_us())
         while True:
-            look = self._reader.look(link, op_ids, _accounts(wanted(entries)))
+            look = self._reader.look(link, op_ids, _accounts(entries))
             entries = plan(look.now_us)
-            if all(e.account.key in look.standings for e in wanted(entries)):
+            if all(e.account.key in look.standings for e in entries):
                 return look, entries
 
     def _book(
