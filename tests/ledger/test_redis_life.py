@@ -5,7 +5,9 @@ The proof on real servers is in tests/faults/test_amnesia.py.
 
 from __future__ import annotations
 
+import json
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -96,6 +98,7 @@ def test_an_older_copy_is_halted(server: FakeServer, verb: str) -> None:
     assert "went back from 4 to 1" in _why(lambda: _VERBS[verb](guard))
     _assert_halted(guard)
     _assert_halted(_guard(server))
+    assert "went back from 4 to 1" in _why(lambda: _VERBS[verb](_guard(server)))
 
 
 @every_verb
@@ -108,7 +111,9 @@ def test_a_flushed_database_is_halted(server: FakeServer, verb: str, anew: bool,
         _guard(server).charge(ALICE, Amounts(1))
     assert "was flushed" in _why(lambda: _VERBS[verb](guard))
     said = [r.getMessage() for r in caplog.records if r.levelno == logging.ERROR]
-    assert [text.partition(":")[0] for text in said] == ["the ledger is halted for everybody"]
+    assert [text.partition(": the")[0] for text in said] == ["the ledger is halted for everybody"]
+    assert "was flushed" in said[0]
+    assert guard.ledger.status().since_us is not None
     _assert_halted(guard)
     _assert_halted(_guard(server))
 
@@ -144,6 +149,7 @@ def test_once_accepted_all_go_on(server: FakeServer, caplog: pytest.LogCaptureFi
     for each in (guard, other):
         each.charge(ALICE, Amounts(5))
     before = guard.ledger.status()
+    assert abs((before.since_us or 0) / 1e6 - time.time()) < 60
     FakeRedis(server=server).flushall()
     _assert_halted(guard)
     _assert_halted(other)
@@ -160,6 +166,95 @@ def test_once_accepted_all_go_on(server: FakeServer, caplog: pytest.LogCaptureFi
     said = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING and "follows" in r.getMessage()]
     assert len(said) == 2
     assert all(before.epoch in text and after.epoch in text for text in said)
+
+
+def test_who_followed_notices_the_next_loss(server: FakeServer) -> None:
+    """From its first contact with the new life it knows how far that was."""
+    guard, other = _guard(server), _guard(server)
+    for each in (guard, other):
+        each.charge(ALICE, Amounts(1))
+    FakeRedis(server=server).flushall()
+    _assert_halted(guard)
+    assert guard.ledger.accept()
+    guard.charge(ALICE, Amounts(1))
+    old = _copy_of(server)
+    guard.charge(ALICE, Amounts(1))
+    other.check(ALICE, Amounts(1))
+    _put(server, old)
+    assert "went back from 2 to 1" in _why(lambda: other.check(ALICE, Amounts(1)))
+
+
+def test_what_was_accepted_before_all_was_found_in_order_is_no_news(server: FakeServer) -> None:
+    """An operator accepted a loss, then put the right data back: the accepted copy is an old one since."""
+    guard, _ = _charged(server, 1)
+    right = _copy_of(server)
+    FakeRedis(server=server).flushall()
+    noticing = _guard(server)
+    noticing.charge(ALICE, Amounts(1))
+    FakeRedis(server=server).flushall()
+    assert noticing.ledger.accept()
+    accepted = _copy_of(server)
+    _put(server, right)
+    guard.check(ALICE, Amounts(1))
+    _put(server, accepted)
+    assert "it is in epoch" in _why(lambda: guard.check(ALICE, Amounts(1)))
+
+
+def test_an_epoch_is_known_by_its_id_and_not_by_its_text(server: FakeServer) -> None:
+    """Another hand may have written it again, with blanks; what was seen then counts as well."""
+    guard, old = _charged(server, 1)
+    client = FakeRedis(server=server)
+    client.set(_EPOCH, json.dumps(json.loads(client.get(_EPOCH)), indent=1))  # type: ignore[arg-type]
+    for verb in ("check", "charge", "reserve", "page"):
+        _VERBS[verb](guard)
+    _guard(server).charge(ALICE, Amounts(1))
+    guard.check(ALICE, Amounts(1))
+    _put(server, old)
+    assert "went back from 5 to 1" in _why(lambda: guard.check(ALICE, Amounts(1)))
+
+
+def test_a_server_that_refuses_the_halt_admits_nothing(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever notices says why, and nothing is said of everybody."""
+    guard, old = _charged(server, 1)
+    _put(server, old)
+
+    def refused(self: Epoch, *args: Any) -> bool:
+        raise LedgerUnavailableError("READONLY")
+
+    monkeypatch.setattr(Epoch, "write", refused)
+    assert "went back from 2 to 1" in _why(lambda: guard.charge(ALICE, Amounts(1)))
+    assert _copy_of(server).keys() == old.keys()
+
+
+def test_a_server_is_looked_at_before_its_first_use(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One that may evict is refused unless allowed, and not written to; the status tells what it says of itself."""
+    facts: dict[bytes, Any] = {
+        b"INFO": b"redis_version:7.4.0\r\nmaxmemory_policy:allkeys-lru\r\naof_enabled:1\r\nuptime:5\r\n",
+        b"appendfsync": [b"appendfsync", b"always"],
+        b"save": [b"save", b""],
+    }
+    monkeypatch.setattr(Link, "try_ask", lambda link, packet, n: [v for k, v in facts.items() if k in packet])
+    for verb in _VERBS.values():
+        with pytest.raises(ConfigError, match="allkeys-lru") as caught:
+            verb(_guard(server))
+        assert caught.value.field == "allow_eviction"
+    ledger = _ledger(server)
+    assert "allkeys-lru" in ledger.status().trouble
+    assert _copy_of(server) == {}
+    allowed = _ledger(server, allow_eviction=True)
+    with caplog.at_level(logging.INFO, "coreason_budget"):
+        allowed.ping()
+    assert "append-only file on, maxmemory-policy allkeys-lru" in caplog.text
+    assert allowed.status().trouble == ""
+    assert allowed.status().kept == {
+        "server": "redis 7.4.0",
+        "aof_enabled": "1",
+        "appendfsync": "always",
+        "save": "",
+        "maxmemory_policy": "allkeys-lru",
+    }
 
 
 @every_verb

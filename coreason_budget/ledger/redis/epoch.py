@@ -114,10 +114,10 @@ class Epoch:
             raise halted(sight.life.halted.reason)
         if floor.known.loss(floor.sequence, sight.life, sequence):
             raise halted(self._halt(link, floor))
-        if sight.life is None or sight.life.id == floor.known.life.id:
-            floor.known.note(sequence, now_us)
-        else:
+        if sight.life is not None and sight.life.id != floor.known.life.id:
             self._follow(link, floor.known, sight)
+        else:
+            floor.known.note(sequence, now_us)
 
     def transact(self, link: Link, packet: bytes, commands: int) -> list[Any] | None:
         """`Link.transact` for a transaction that ends with its INCR of the sequence: remembers that."""
