@@ -9,7 +9,7 @@ import pytest
 from fakeredis import FakeRedis, FakeServer
 
 from coreason_budget.audit import audit
-from coreason_budget.errors import LedgerCorruptError, ReservationError
+from coreason_budget.errors import LedgerCorruptError, LedgerUnavailableError, ReservationError
 from coreason_budget.guard import BudgetGuard
 from coreason_budget.ledger.redis.client import Link
 from coreason_budget.ledger.redis.ledger import RedisLedger
@@ -93,6 +93,19 @@ def test_what_never_had_room_is_undone_where_its_account_may_still_be_written(
     (undo,) = [e for e in guard.ledger.journal() if e.kind == "undo"]
     assert [(m.account.window, m.used, m.reserved) for m in undo.movements] == [("total", -USD // 2, -USD // 2)]
     assert standing(guard, ALICE, "global", "total") == (7 * USD // 10, 0)
+
+
+def test_a_reservation_whose_verdict_is_gone_is_no_admission(
+    guard: BudgetGuard, server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Law 1: the copies tell that it had room; without them a replay admits nothing."""
+    guard.reserve(ALICE, usd(0.5), idempotency_key="job")
+    assert guard.reserve(ALICE, usd(0.5), idempotency_key="job").replayed
+    client = FakeRedis(server=server)
+    assert client.delete("{coreason}:v:0:job", "{coreason}:v:1:job") == 2
+    monkeypatch.setattr(guard.ledger._operations, "_timeout_s", 0.05)  # type: ignore[attr-defined]
+    with pytest.raises(LedgerUnavailableError):
+        guard.reserve(ALICE, usd(0.5), idempotency_key="job")
 
 
 @pytest.mark.parametrize("verb", list(_NOTICED_BY))

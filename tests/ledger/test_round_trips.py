@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import secrets
+import time
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import pytest
 
 from coreason_budget import BudgetConfig, BudgetExceededError, BudgetManager
+from coreason_budget.ledger.redis import packets
 from coreason_budget.ledger.redis.client import Link
+from coreason_budget.ledger.redis.ledger import RedisLedger
+from tests.fake_redis import connector, fake_server
 
-pytestmark = pytest.mark.redis
+DAY_NS = 24 * 3600 * 10**9
 
 
 @pytest.fixture
-def budget(valkey_url: str) -> BudgetManager:
-    """A dollar a day for every user, in a namespace of its own, already connected."""
-    made = BudgetManager(BudgetConfig(redis_url=valkey_url, namespace=secrets.token_hex(6), daily_user_limit_usd=1))
+def budget(monkeypatch: pytest.MonkeyPatch) -> BudgetManager:
+    """A dollar a day for every user, already connected. What a server is asked does not depend on the server."""
+    ledger = RedisLedger("redis://nowhere", timeout_s=10, connect=connector(fake_server(monkeypatch)))
+    made = BudgetManager(BudgetConfig(daily_user_limit_usd=1), ledger=ledger)
     made.usage()
     return made
 
@@ -72,3 +77,15 @@ def test_a_refusal_costs_one(budget: BudgetManager, trips: Callable[[Callable[[]
 
     assert trips(lambda: refused(lambda: budget.check_availability("alice", estimated_cost=2))) == 1
     assert trips(lambda: refused(lambda: budget.reserve("alice", 2))) == 1
+
+
+@pytest.mark.parametrize("days", [-3, 3])
+def test_a_wrong_clock_costs_one_more_and_only_once(
+    days: int, budget: BudgetManager, trips: Callable[[Callable[[], object]], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first answer tells the server's time, and from then on its windows are guessed right."""
+    wrong = SimpleNamespace(time_ns=lambda: time.time_ns() + days * DAY_NS)
+    monkeypatch.setattr(packets, "time", wrong)
+    assert trips(lambda: budget.record_spend("alice", "0.1")) == 3
+    assert trips(lambda: budget.record_spend("alice", "0.1")) == 2
+    assert trips(lambda: budget.check_availability("alice")) == 1
