@@ -161,9 +161,8 @@ class SqliteLedger(SerialLedger):
         with self._file.read(self._timeout_s) as connection:
             trouble, life, sequence = self._life.stand(connection.execute, floor)
             count = self._transaction(connection).open_reservations()
-        if life is None:
-            return LedgerStatus(trouble, count, kept=self._kept())
-        return LedgerStatus(trouble, count, life.id, life.since_us, sequence, self._kept())
+        epoch, since_us = ("", None) if life is None else (life.id, life.since_us)
+        return LedgerStatus(trouble, count, epoch, since_us, sequence, self._kept())
 
     def accept(self) -> bool:
         """See `Ledger.accept`."""

@@ -252,13 +252,16 @@ def test_a_commit_that_the_disk_breaks_is_unknown_and_its_key_finds_out(
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_read_that_the_disk_breaks_is_unavailable_and_no_call_of_its_own(disk: BudgetGuard, when: str) -> None:
+@pytest.mark.parametrize("verb", ["usage", "check", "ping"])
+def test_a_read_that_the_disk_breaks_is_unavailable_and_no_call_of_its_own(
+    disk: BudgetGuard, verb: str, when: str
+) -> None:
     """Law 8: what lapsed is ended by whoever looks; there is no key that could find out, and nothing to find."""
     disk.reserve(ALICE, Amounts(5), ttl_s=1)
     disk.ledger._clock.advance(seconds=1)  # type: ignore[attr-defined]
     _break(disk, when)
     with pytest.raises(LedgerUnavailableError) as caught:
-        disk.usage(ALICE)
+        _VERBS[verb](disk)
     assert type(caught.value) is LedgerUnavailableError
     assert standing(disk, ALICE, "user") == (5, 0)
 

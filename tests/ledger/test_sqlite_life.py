@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -87,6 +89,46 @@ def test_an_older_copy_in_its_place_is_halted(path: Path, verb: str) -> None:
     path.write_bytes(old)
     assert "went back from 2 to 1" in _why(lambda: _VERBS[verb](guard))
     _assert_halted(_guard(path))
+
+
+def test_whoever_knew_better_may_accept_at_once(path: Path) -> None:
+    """What a process knows is enough, before anybody wrote a halt; its status tells."""
+    guard, old = _charged(path, 1)
+    path.unlink()
+    path.write_bytes(old)
+    assert "went back from 2 to 1" in guard.ledger.status().trouble
+    assert guard.ledger.accept() is True
+    assert (guard.ledger.accept(), guard.ledger.status().trouble) == (False, "")
+    guard.charge(ALICE, Amounts(1))
+    assert standing(guard, ALICE, "user") == (2, 0)
+
+
+def test_a_namespace_that_is_gone_is_halted_and_may_be_begun_anew(path: Path) -> None:
+    """Its row is what everybody compares."""
+    guard, _ = _charged(path, 1)
+    guard.check(ALICE, Amounts(1))
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("DELETE FROM namespace")
+    status = guard.ledger.status()
+    assert "it knows nothing of epoch" in status.trouble
+    assert (status.epoch, status.since_us, status.sequence) == ("", None, 0)
+    _assert_halted(guard)
+    assert guard.ledger.accept()
+    guard.charge(ALICE, Amounts(1))
+    assert standing(guard, ALICE, "user") == (3, 0)
+
+
+def test_the_status_tells_which_life_and_how_it_is_kept(path: Path) -> None:
+    """Since when, how far, in which file, and what survives a power cut."""
+    guard, _ = _charged(path, 1)
+    guard.reserve(ALICE, Amounts(1))
+    status = guard.ledger.status()
+    assert (status.trouble, status.open_reservations, status.sequence) == ("", 1, 3)
+    assert len(status.epoch) == 32
+    assert abs((status.since_us or 0) / 1e6 - time.time()) < 60
+    mode = "wal" if sqlite3.sqlite_version_info >= (3, 51, 3) else "truncate"
+    server = f"sqlite {sqlite3.sqlite_version}"
+    assert status.kept == {"server": server, "file": str(path), "journal_mode": mode, "synchronous": "full"}
 
 
 def test_what_is_put_back_is_trusted_again(path: Path) -> None:
