@@ -384,6 +384,12 @@ def test_a_poisoned_sequence_is_corrupt_and_nothing_is_written(server: FakeServe
     assert _copy_of(server) == before
 
 
+def test_what_is_not_set_is_as_everywhere(server: FakeServer) -> None:
+    """The namespace and the zone that settings have of themselves."""
+    _charged(server, 0)
+    assert standing(_guard(server, namespace="coreason", timezone="UTC"), ALICE, "user") == (1, 0)
+
+
 def test_two_that_begin_at_once_begin_one_life(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second finds its WATCH broken, and takes what the first wrote; the journal begins once."""
     first, second = _guard(server), _guard(server)
