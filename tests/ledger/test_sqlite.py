@@ -26,6 +26,7 @@ from coreason_budget.errors import (
 from coreason_budget.guard import BudgetGuard
 from coreason_budget.ledger import sqlite_file
 from coreason_budget.ledger.sqlite import SCHEMA, SqliteLedger
+from coreason_budget.ledger.sqlite_file import JOURNAL_MODE
 from coreason_budget.model import Amounts
 from coreason_budget.testing import ManualClock
 from coreason_budget.testing.fork import in_fork
@@ -290,6 +291,24 @@ def test_a_file_locked_at_the_first_contact_is_unavailable_in_time(path: Path) -
     with _locked(path), pytest.raises(LedgerUnavailableError):
         _guard(path, timeout_s=0.1).charge(ALICE, Amounts(1))
     assert time.monotonic() - begun_s < 1.5
+
+
+@pytest.mark.skipif(JOURNAL_MODE == "wal", reason="a WAL lets others read while one commits")
+@pytest.mark.parametrize("verb", ["reserve", "charge"])
+def test_a_commit_that_readers_hold_up_is_unavailable_in_time(path: Path, verb: str) -> None:
+    """Law 8: nothing was done, and that is known; once they are gone, it works again."""
+    guard = _guard(path, timeout_s=0.15)
+    guard.charge(BOB, Amounts(1))
+    begun_s = time.monotonic()
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN")
+        other.execute("SELECT * FROM account").fetchone()
+        with pytest.raises(LedgerUnavailableError, match="locked") as caught:
+            _VERBS[verb](guard)
+    assert type(caught.value) is LedgerUnavailableError
+    assert time.monotonic() - begun_s < 1.5
+    assert standing(guard, ALICE, "user") == (0, 0)
+    _VERBS[verb](guard)
 
 
 def test_a_short_lock_is_waited_for(path: Path) -> None:
