@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from coreason_budget.errors import LedgerCorruptError, LedgerUnavailableError, R
 from coreason_budget.guard import BudgetGuard
 from coreason_budget.ledger.redis.client import Link
 from coreason_budget.ledger.redis.ledger import RedisLedger
+from coreason_budget.ledger.redis.packets import Reader
 from coreason_budget.model import Amounts, Subject
 from coreason_budget.testing import ManualClock
 from coreason_budget.testing.kit import ALICE, BOB, USD, guard_on, limit, standing, usd
@@ -45,13 +46,19 @@ def guard(server: FakeServer, clock: ManualClock) -> BudgetGuard:
     return guard_on(ledger, limit("user", USD), limit("global", 1000 * USD, window="total"))
 
 
-def _reserve_over_the_limit_and_die(guard: BudgetGuard, monkeypatch: pytest.MonkeyPatch, ttl_s: float) -> None:
-    """Another call is first, and the process ends before it sees that it had no room."""
-    transact = Link.transact
+def _charge(guard: BudgetGuard) -> Any:
+    return guard.charge(ALICE, usd(0.7))
+
+
+def _reserve_over_the_limit_and_die(
+    guard: BudgetGuard, monkeypatch: pytest.MonkeyPatch, ttl_s: float, rival: Callable[[BudgetGuard], Any] = _charge
+) -> Any:
+    """Another call is first, and the process ends before it sees that it had no room; answers the other's answer."""
+    transact, answers = Link.transact, []
 
     def overtaken(link: Link, packet: bytes, commands: int) -> Any:
         monkeypatch.setattr(Link, "transact", transact)
-        guard.charge(ALICE, usd(0.7))
+        answers.append(rival(guard))
         transact(link, packet, commands)
         raise KeyboardInterrupt
 
@@ -59,7 +66,8 @@ def _reserve_over_the_limit_and_die(guard: BudgetGuard, monkeypatch: pytest.Monk
     monkeypatch.setattr(Link, "transact", overtaken)
     with pytest.raises(KeyboardInterrupt):
         guard.reserve(ALICE, usd(0.5), idempotency_key="over", ttl_s=ttl_s)
-    assert standing(guard, ALICE, "user") == (12 * USD // 10, USD // 2)
+    assert standing(guard, ALICE, "user")[0] == 12 * USD // 10
+    return answers[0]
 
 
 @pytest.mark.parametrize("verb", list(_NOTICED_BY))
@@ -93,6 +101,29 @@ def test_what_never_had_room_is_undone_where_its_account_may_still_be_written(
     (undo,) = [e for e in guard.ledger.journal() if e.kind == "undo"]
     assert [(m.account.window, m.used, m.reserved) for m in undo.movements] == [("total", -USD // 2, -USD // 2)]
     assert standing(guard, ALICE, "global", "total") == (7 * USD // 10, 0)
+
+
+def test_a_replay_that_is_overtaken_tells_of_the_reservation_that_is_there(
+    guard: BudgetGuard, server: FakeServer, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one it read never had room; while it looked that was undone, and made anew under the same key."""
+    rival = _reserve_over_the_limit_and_die(guard, monkeypatch, 600, lambda g: g.reserve(ALICE, usd(0.7)))
+    ledger = RedisLedger("redis://nowhere", timeout_s=10, clock=clock, connect=connector(server))
+    other = BudgetGuard(ledger, guard.limits)
+    made: list[str] = []
+    look = Reader.look
+
+    def overtaken(self: Reader, link: Link, op_ids: Sequence[str], *rest: Any) -> Any:
+        if self is ledger._reader and rest[1:] and not made:
+            monkeypatch.setattr(Reader, "look", look)
+            guard.release(rival.reservation_id)
+            made.append(guard.reserve(ALICE, usd(0.5), idempotency_key="over").reservation_id)
+        return look(self, link, op_ids, *rest)
+
+    monkeypatch.setattr(Reader, "look", overtaken)
+    found = other.reserve(ALICE, usd(0.5), idempotency_key="over")
+    assert (made, found.replayed) == ([found.reservation_id], True)
+    assert standing(guard, ALICE, "user") == (USD // 2, USD // 2)
 
 
 def test_a_reservation_whose_verdict_is_gone_is_no_admission(
