@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,13 +84,17 @@ def test_an_older_copy_written_over_the_file_is_halted(path: Path, verb: str) ->
 
 
 @every_verb
-def test_an_older_copy_in_its_place_is_halted(path: Path, verb: str) -> None:
-    """Another file under the same name; what a process acknowledged last is what it compares with."""
+def test_an_older_copy_in_its_place_is_halted(path: Path, verb: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Another file under the same name; what a process acknowledged last is what it compares with. Said once."""
     guard, old = _charged(path, 1)
     path.unlink()
     path.write_bytes(old)
     assert "went back from 2 to 1" in _why(lambda: _VERBS[verb](guard))
     _assert_halted(_guard(path))
+    assert "went back from 2 to 1" in _why(lambda: _VERBS[verb](_guard(path)))
+    (said,) = [r.getMessage() for r in caplog.records if r.levelno == logging.ERROR]
+    assert "halted for everybody" in said
+    assert "went back from 2 to 1" in said
 
 
 def test_whoever_knew_better_may_accept_at_once(path: Path) -> None:
@@ -144,11 +150,12 @@ def test_what_is_put_back_is_trusted_again(path: Path) -> None:
     assert standing(guard, ALICE, "user") == standing(_guard(path), ALICE, "user") == (4, 0)
 
 
-def test_a_file_begun_anew_is_accepted_or_not_at_all(path: Path) -> None:
-    """Processes that knew the old one go on with the new one once an operator accepts it."""
+def test_a_file_begun_anew_is_accepted_or_not_at_all(path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Processes that knew the old one go on with the new one once an operator accepts it, and each says so once."""
     guard, other = _guard(path), _guard(path)
     for each in (guard, other):
         each.charge(ALICE, Amounts(5))
+    old = guard.ledger.status().epoch
     path.unlink()
     assert "was deleted while in use" in _why(lambda: guard.check(ALICE, Amounts(1)))
     _guard(path).charge(ALICE, Amounts(1))
@@ -160,6 +167,68 @@ def test_a_file_begun_anew_is_accepted_or_not_at_all(path: Path) -> None:
     for each in (guard, other, _guard(path)):
         each.charge(ALICE, Amounts(1))
     assert standing(guard, ALICE, "user") == (4, 0)
+    said = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    assert len(said) == 2
+    assert all(old in text and operator.status().epoch in text for text in said)
+
+
+@pytest.mark.parametrize("who", ["an operator", "itself"])
+def test_a_clock_that_is_behind_locks_nobody_out(path: Path, who: str) -> None:
+    """What is accepted is later than whatever anybody knew, told by a halt or not."""
+    guard, old = _charged(path, 1)
+    guard.ledger._life._known.seen_us += 3600 * 1_000_000  # type: ignore[attr-defined]
+    path.unlink()
+    path.write_bytes(old)
+    if who == "an operator":
+        _assert_halted(guard)
+        assert SqliteLedger(path).accept()
+    else:
+        assert guard.ledger.accept()
+    guard.charge(ALICE, Amounts(1))
+
+
+def test_what_was_accepted_before_all_was_found_in_order_is_no_news(path: Path) -> None:
+    """An operator accepted a loss, then put the right file back: the accepted copy is an old one since."""
+    guard, old = _charged(path, 1)
+    right = path.read_bytes()
+    noticing = _guard(path)
+    noticing.check(ALICE, Amounts(1))
+    path.unlink()
+    path.write_bytes(old)
+    assert noticing.ledger.accept()
+    noticing.ledger.close()
+    accepted = path.read_bytes()
+    for content in (right, accepted):
+        path.unlink()
+        path.write_bytes(content)
+        if content is right:
+            guard.check(ALICE, Amounts(1))
+            guard.ledger.close()
+    assert "it is in epoch" in _why(lambda: guard.check(ALICE, Amounts(1)))
+
+
+def test_a_file_that_is_put_back_before_the_halt_is_not_halted(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who noticed looks again; the call is refused, and the next goes on."""
+    guard, old = _charged(path, 1)
+    right = path.read_bytes()
+    path.unlink()
+    path.write_bytes(old)
+    halting = SqliteLedger._halting
+
+    @contextmanager
+    def put_back(self: SqliteLedger, floor: Any) -> Iterator[None]:
+        with halting(self, floor):
+            try:
+                yield
+            finally:
+                path.unlink()
+                path.write_bytes(right)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SqliteLedger, "_halting", put_back)
+        assert "try again" in _why(lambda: guard.charge(ALICE, Amounts(1)))
+    guard.charge(ALICE, Amounts(1))
+    assert standing(guard, ALICE, "user") == (3, 0)
 
 
 def test_an_old_copy_that_once_was_accepted_does_not_pass(path: Path) -> None:
