@@ -111,9 +111,12 @@ def test_what_is_not_an_entry_is_corrupt(text: str | bytes) -> None:
 Open = Callable[[int], Ledger]
 
 
-@pytest.fixture(params=["memory", "sqlite", pytest.param("redis", marks=pytest.mark.redis)])
-def open_with(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
+@pytest.fixture(params=["memory", "sqlite", "fakeredis", pytest.param("redis", marks=pytest.mark.redis)])
+def open_with(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Open:
     """A ledger that keeps so many entries; every call opens the same, but for memory."""
+    if request.param == "fakeredis":
+        connect = connector(fake_server(monkeypatch))
+        return lambda length: RedisLedger("redis://nowhere", timeout_s=30, journal_length=length, connect=connect)
     urls = {"memory": "memory://", "sqlite": f"sqlite:///{tmp_path}/journal.db"}
     url = urls.get(request.param) or request.getfixturevalue("valkey_url")
     namespace = secrets.token_hex(6)
