@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from coreason_budget.errors import ConfigError, LedgerCorruptError, LedgerUnavailableError
-from coreason_budget.ledger.redis.client import Client, Link, LinkLostError
+from coreason_budget.ledger.redis.client import Client, Link, LinkLostError, TornError
 from coreason_budget.testing.fork import in_fork
 
 
@@ -96,20 +96,20 @@ def test_who_only_tries_gets_nothing_for_what_is_refused() -> None:
 
 @pytest.mark.parametrize("act", ["ask", "try_ask", "transact"])
 @pytest.mark.parametrize(
-    ("error", "refused"),
+    ("error", "refused", "closed"),
     [
-        (LOST, False),
-        (redis.TimeoutError("slow"), False),
-        (redis.InvalidResponse("what?"), False),
-        (redis.AuthenticationError("no"), True),
+        (LOST, False, True),
+        (redis.TimeoutError("slow"), False, False),
+        (redis.InvalidResponse("what?"), False, True),
+        (redis.AuthenticationError("no"), True, False),
     ],
 )
-def test_a_line_that_breaks_is_lost(act: str, error: Exception, refused: bool) -> None:
-    """Nobody knows what was done, unless the server let nobody in."""
+def test_a_line_that_breaks_is_lost(act: str, error: Exception, refused: bool, closed: bool) -> None:
+    """Nobody knows what was done, unless the server let nobody in; a line that is only slow was not closed."""
     link, _ = _link(error)
     with pytest.raises(LinkLostError, match=str(error)) as caught:
         getattr(link, act)(b"", 1)
-    assert caught.value.refused is refused
+    assert (caught.value.refused, caught.value.closed) == (refused, closed)
 
 
 def test_a_transaction_answers_with_what_its_commands_did() -> None:
@@ -123,10 +123,19 @@ def test_a_transaction_answers_with_what_its_commands_did() -> None:
 def test_a_transaction_that_was_refused_says_why() -> None:
     """Its first refusal is the reason, and EXEC's own only where there is no other."""
     exec_abort = redis.ResponseError("EXECABORT")
+    with pytest.raises(LedgerUnavailableError, match="first"):
+        _link(redis.ResponseError("first"), REFUSED, exec_abort)[0].transact(b"", 1)
     with pytest.raises(LedgerUnavailableError, match="NOPERM"):
         _link(b"OK", b"QUEUED", REFUSED, exec_abort)[0].transact(b"", 2)
     with pytest.raises(LedgerUnavailableError, match="EXECABORT"):
         _link(b"OK", b"QUEUED", exec_abort)[0].transact(b"", 1)
+
+
+def test_a_transaction_that_was_taken_apart_is_torn() -> None:
+    """MULTI was refused, and something of what followed it was done: it is lost, and not refused."""
+    with pytest.raises(TornError) as caught:
+        _link(REFUSED, REFUSED, 1, REFUSED)[0].transact(b"", 2)
+    assert not caught.value.refused
 
 
 def test_a_command_that_failed_in_a_transaction_is_corrupt() -> None:
@@ -181,6 +190,18 @@ def test_a_connection_left_by_an_exception_is_closed(error: Any) -> None:
         raise error
     assert not first.is_connected
     assert _use(client) is second
+
+
+@pytest.mark.parametrize("closed", [True, False])
+def test_a_server_that_hung_up_on_one_has_hung_up_on_all(closed: bool) -> None:
+    """The idle ones are dropped with it, and only then: a restart must not cost a try for each."""
+    first, second = Line(), Line()
+    client = _client(first, second, Line())
+    with client.link(time.monotonic() + 60):
+        _use(client)
+    with suppress(LinkLostError), client.link(time.monotonic() + 60):
+        raise LinkLostError("gone", closed=closed)
+    assert sorted([first.is_connected, second.is_connected]) == [False, not closed]
 
 
 def test_a_connection_that_was_closed_meanwhile_is_not_kept() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from fakeredis import FakeRedis, FakeServer
+from redis import ResponseError
 
 from coreason_budget.errors import ConfigError, LedgerCorruptError, LedgerUnavailableError
 from coreason_budget.guard import BudgetGuard
@@ -231,11 +232,11 @@ def test_a_server_is_looked_at_before_its_first_use(
 ) -> None:
     """One that may evict is refused unless allowed, and not written to; the status tells what it says of itself."""
     facts: dict[bytes, Any] = {
-        b"INFO": b"redis_version:7.4.0\r\nmaxmemory_policy:allkeys-lru\r\naof_enabled:1\r\nuptime:5\r\n",
+        b"$4\r\nINFO": b"redis_version:7.4.0\r\nmaxmemory_policy:allkeys-lru\r\naof_enabled:1\r\nuptime:5\r\n",
         b"appendfsync": [b"appendfsync", b"always"],
         b"save": [b"save", b""],
     }
-    monkeypatch.setattr(Link, "try_ask", lambda link, packet, n: [v for k, v in facts.items() if k in packet])
+    monkeypatch.setattr(Link, "try_ask", lambda link, packet, n: [v for k, v in facts.items() if k in packet] or [None])
     for verb in _VERBS.values():
         with pytest.raises(ConfigError, match="allkeys-lru") as caught:
             verb(_guard(server))
@@ -388,6 +389,23 @@ def test_what_is_not_set_is_as_everywhere(server: FakeServer) -> None:
     """The namespace and the zone that settings have of themselves."""
     _charged(server, 0)
     assert standing(_guard(server, namespace="coreason", timezone="UTC"), ALICE, "user") == (1, 0)
+
+
+def test_where_transactions_are_refused_nothing_is_written(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty one goes before everything else: without the right to it, commands would be done one by one."""
+    sent: list[bytes] = []
+    exchange = Link._exchange
+
+    def refused(link: Link, packet: bytes, replies: int) -> list[Any]:
+        sent.append(packet)
+        return [ResponseError("NOPERM multi")] * 2 if b"MULTI" in packet else exchange(link, packet, replies)
+
+    monkeypatch.setattr(Link, "_exchange", refused)
+    guard = _guard(server)
+    for verb in _VERBS.values():
+        assert "NOPERM" in _why(lambda verb=verb: verb(guard))  # type: ignore[misc]
+    assert set(sent) == {b"*1\r\n$5\r\nMULTI\r\n*1\r\n$4\r\nEXEC\r\n"}
+    assert _copy_of(server) == {}
 
 
 def test_two_that_begin_at_once_begin_one_life(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -187,13 +187,12 @@ def test_it_remembers_so_many_and_forgets_the_oldest(monkeypatch: pytest.MonkeyP
 
 
 def test_the_epoch_is_joined_once_and_before_anything_else() -> None:
-    """And an empty transaction goes before that: without the right to one, commands would be done one by one."""
+    """Whoever has not seen it may not look at what it is the epoch of."""
     server = Server(is_joined=False)
     operations = _operations(server)
     for _ in range(2):
         assert operations.run(lambda link, operation: server.log.append("attempt") or "done") == "done"
-    empty = b"*1\r\n$5\r\nMULTI\r\n*1\r\n$4\r\nEXEC\r\n"
-    assert server.log == [f"transact {(empty, 0)}", "join", "attempt", "attempt"]
+    assert server.log == ["join", "attempt", "attempt"]
 
 
 def test_who_looks_from_outside_does_not_join() -> None:
@@ -217,3 +216,11 @@ def test_a_transaction_is_unsure_until_it_is_answered(answer: Any, after: Any, b
         assert operation.transact(server, writes) == answer  # type: ignore[arg-type]
     assert operation.unsure is (before if after == "before" else after)
     assert server.log == [f"transact {(writes.packet, 2)}"]
+
+
+def test_what_was_decided_too_late_is_not_sent(naps: list[float]) -> None:
+    """Whoever was stopped meanwhile looked long ago."""
+    Operation("op", 100.001, False, Server()).check_in_time()  # type: ignore[arg-type]
+    with pytest.raises(LinkLostError, match="no time left") as caught:
+        Operation("op", 100, False, Server()).check_in_time()  # type: ignore[arg-type]
+    assert not caught.value.refused
