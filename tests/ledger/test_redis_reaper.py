@@ -103,6 +103,18 @@ def test_what_never_had_room_is_undone_where_its_account_may_still_be_written(
     assert standing(guard, ALICE, "global", "total") == (7 * USD // 10, 0)
 
 
+@pytest.mark.parametrize("verb", ["settle", "release", "lapse"])
+def test_what_never_had_room_cannot_be_ended(guard: BudgetGuard, verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It never was: whoever tries undoes it, and books nothing."""
+    _reserve_over_the_limit_and_die(guard, monkeypatch, ttl_s=600)
+    (record,) = list(guard.ledger.reservations())
+    ends = {"settle": lambda id: guard.settle(id, 1), "release": guard.release, "lapse": guard.lapse}
+    with pytest.raises(ReservationError) as caught:
+        ends[verb](record.reservation_id)
+    assert caught.value.reason == "unknown"
+    assert standing(guard, ALICE, "user") == (7 * USD // 10, 0)
+
+
 def test_a_replay_that_is_overtaken_tells_of_the_reservation_that_is_there(
     guard: BudgetGuard, server: FakeServer, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
