@@ -9,7 +9,7 @@ from typing import Any
 
 from attrs import frozen
 
-from coreason_budget.errors import BudgetError, LedgerCorruptError
+from coreason_budget.errors import LedgerCorruptError
 from coreason_budget.ledger.base import GIVEN, Charge, End, Priced
 from coreason_budget.ledger.record import HOUR_US, KEEP_CALLERS_US, op_id_of
 from coreason_budget.limits import LimitBook
@@ -85,8 +85,8 @@ class Spend:
 
 def _cost(request: End, model: str | None) -> Priced | None:
     """What a settle books, if that is known without its reservation's record."""
-    # Whatever pricing has against it is found again, and shown, when it is delivered.
-    with suppress(BudgetError):
+    # Whatever pricing has against it is found again, and shown, when it is sent.
+    with suppress(Exception):
         cost = request.cost(model)
         return cost if isinstance(cost, Priced) else Priced(cost)
     return None

@@ -7,8 +7,8 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
-from typing import BinaryIO
 
 from coreason_budget.errors import LedgerCorruptError
 from coreason_budget.outbox.spend import Spend, decode, encode
@@ -23,6 +23,13 @@ except ImportError:  # Windows: nobody could tell whose sender is gone, so nothi
 _MARK = "~"
 
 _log = logging.getLogger("coreason_budget")
+
+
+class _File(FileIO):
+    """A file that is closed with the last reference to it: an interrupt may fall before any block is entered."""
+
+    # Not a function of ours: that could be interrupted too.
+    __del__ = FileIO.close
 
 
 class Underway:
@@ -55,13 +62,13 @@ class Underway:
             try:
                 yield
             except Exception:
-                _remove(file.name)
+                _remove(str(file.name))
                 raise
             except BaseException:
                 # A child that was forked meanwhile has the lock too; closing ours would not free it.
                 fcntl.flock(file, fcntl.LOCK_UN)
                 raise
-            _remove(file.name)
+            _remove(str(file.name))
 
     def orphans(self) -> Iterator[tuple[Spend, int]]:
         """Spend whose sender is gone, and since when it may be booked; gone from here once the next is asked for.
@@ -86,7 +93,7 @@ class Underway:
                     _log.warning("outbox: %s", error)
                 _remove(path)
 
-    def _write(self, spend: Spend, now_us: int) -> BinaryIO | None:
+    def _write(self, spend: Spend, now_us: int) -> _File | None:
         if fcntl is None:
             return None
         file = self._create()
@@ -97,29 +104,29 @@ class Underway:
             if file.write(text) != len(text):
                 raise OSError("no space left")
         except BaseException:
-            _remove(file.name)
+            _remove(str(file.name))
             file.close()
             raise
         return file
 
-    def _create(self) -> BinaryIO:
+    def _create(self) -> _File:
         path = os.path.join(self._folder, self._prefix + secrets.token_hex(8))
         try:
-            return open(path, "xb", buffering=0)
+            return _File(path, "x")
         except FileNotFoundError:
             os.makedirs(self._folder, exist_ok=True)
-            return open(path, "xb", buffering=0)
+            return _File(path, "x")
 
 
 @contextmanager
-def _abandoned(path: str) -> Iterator[BinaryIO | None]:
+def _abandoned(path: str) -> Iterator[_File | None]:
     """The file, if it was written and its sender is gone, locked during the block."""
     try:
-        handle = os.open(path, os.O_RDWR)
+        file = _File(path, "r+")
     except OSError:
         yield None
         return
-    with open(handle, "r+b", buffering=0) as file:
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -130,7 +137,7 @@ def _abandoned(path: str) -> Iterator[BinaryIO | None]:
         fcntl.flock(file, fcntl.LOCK_UN)
 
 
-def _read(file: BinaryIO) -> tuple[Spend, int]:
+def _read(file: _File) -> tuple[Spend, int]:
     """What was kept, and when.
 
     Raises:
