@@ -36,7 +36,7 @@ SCENES = {
     "three reserve": Scene((_A, _B, _C), faults=scaled(1, 3)),
     "three for one room": Scene((_A, _B, reserve("c", 5)), faults=scaled(0, 3)),
     "the same key twice": Scene((_A, _A), faults=ANY),
-    "the same key twice, and a rival": Scene((_A, _A, _B), faults=scaled(1, 3)),
+    "the same key twice, and a rival": Scene((_A, _A, _B), faults=scaled(1, 4)),
     "settle and release": Scene((end("settle", "h", 3), end("release", "h")), _HELD, faults=ANY),
     "two settle by keys": Scene((_SETTLE, end("settle", "h", 4, "l")), _HELD, faults=ANY),
     "one settle twice": Scene((_SETTLE, _SETTLE), _HELD, faults=ANY),
@@ -51,7 +51,7 @@ SCENES = {
     "reserve over a lapse": Scene((_A, read), _HELD, faults=ANY, ticks=1),
     "a lapse that gives back": Scene((_A, _B), _HELD, faults=scaled(1, ANY), ticks=1, on_lapse="release"),
     "settle, reserve and reap": Scene(
-        (end("settle", "h", 3), _B, read), _HELD, faults=scaled(0, 2), ticks=1, on_lapse="release"
+        (end("settle", "h", 3), _B, read), _HELD, faults=scaled(0, 3), ticks=1, on_lapse="release"
     ),
     "an over record and a reaper": Scene((once("a", 6), once("b", 6), read), faults=scaled(0, 2), ticks=1),
     "a key that is forgotten": Scene((_CHARGED, _CHARGED), _CHARGED, faults=ANY, ticks=1, age_us=_KEY_ENDS_US),
