@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -181,6 +182,39 @@ def test_a_connection_is_made_within_the_deadline_and_used_again() -> None:
     assert (first.is_connected, second.is_connected) == (False, False)
 
 
+class Named(Line):
+    """A connection to a name, which has to be looked up, or to an address, which has not."""
+
+    def __init__(self, host: str, *answers: Any, connects: Exception | None = None) -> None:
+        super().__init__(*answers, connects=connects)
+        self.host = host
+
+
+def test_a_name_that_is_not_found_in_time_is_no_connection() -> None:
+    """Looking it up obeys no socket's time-out: whoever asked does not wait for it."""
+    line, found = Named("db.example"), threading.Event()
+    line.on_connect = found.wait
+    begun_s = time.monotonic()
+    with pytest.raises(LinkLostError, match=r"db\.example") as caught, _client(line).link(time.monotonic() + 0.05):
+        pass
+    found.set()
+    assert caught.value.refused
+    assert time.monotonic() - begun_s < 30
+
+
+@pytest.mark.parametrize("host", ["db.example", "127.0.0.1", "::1", ""])
+def test_a_connection_is_made_by_name_or_by_address(host: str) -> None:
+    """What is wrong with it is told in both cases; an address is not worth a thread."""
+    line, threads = Named(host, b"1"), list[int]()
+    line.on_connect = lambda: threads.append(threading.get_ident())
+    with _client(line).link(time.monotonic() + 60) as link:
+        assert link.ask(b"", 1) == [b"1"]
+    assert (threads == [threading.get_ident()]) is (host != "db.example")
+    with pytest.raises(LinkLostError, match="gone") as caught:
+        _use(_client(Named(host, connects=LOST)))
+    assert caught.value.refused
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError, LedgerUnavailableError("no")])
 def test_a_connection_left_by_an_exception_is_closed(error: Any) -> None:
     """Whatever it was: nobody else may get the replies that are still on their way."""
@@ -274,6 +308,7 @@ def test_a_url_says_where_and_the_rest_is_fixed(url: str, expected: dict[str, ob
         ("redis://:hunter2@db/0/1", "database number"),
         ("redis://:hunter2@db:port/0", "not a Redis URL"),
         ("redis://:hunter2@[db/0", "not a Redis URL"),
+        ("redis://:hunter2@db..example/0", "not a Redis URL"),
         ("redis://:hunter2@db?db=first", "not a Redis URL"),
         ("http://:hunter2@db", "not a Redis URL"),
     ],

@@ -408,6 +408,27 @@ def test_where_transactions_are_refused_nothing_is_written(server: FakeServer, m
     assert _copy_of(server) == {}
 
 
+def test_who_met_a_transaction_that_failed_in_part_looks_again(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before its next call it makes sure that transactions are done whole."""
+    guard, _ = _charged(server, 1)
+
+    def failed(*_: Any) -> Any:
+        raise LedgerCorruptError("in part")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Link, "transact", failed)
+        with pytest.raises(LedgerCorruptError):
+            guard.charge(ALICE, Amounts(1))
+    joined: list[Epoch] = []
+    join = Epoch.join
+    monkeypatch.setattr(Epoch, "join", lambda self, link: (joined.append(self), join(self, link))[1])
+    for _ in range(2):
+        guard.charge(ALICE, Amounts(1))
+    assert len(joined) == 1
+
+
 def test_two_that_begin_at_once_begin_one_life(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second finds its WATCH broken, and takes what the first wrote; the journal begins once."""
     first, second = _guard(server), _guard(server)
