@@ -54,6 +54,15 @@ class ForkGate:
         finally:
             self._inside.discard(me)
 
+    @contextmanager
+    def closing(self) -> Iterator[None]:
+        """Do not fork during the block: `operation` for a destructor, which may run inside of one, or of a fork."""
+        if threading.get_ident() in self._inside | self._forking:
+            yield
+            return
+        with self.operation(time.monotonic() + _PATIENCE_S):
+            yield
+
     def _before(self) -> None:
         me = threading.get_ident()
         self._forking.add(me)

@@ -72,8 +72,8 @@ class SqliteFile:
         """Close the calling thread's connection. The file may be used again afterwards."""
         opened: _Opened | None = getattr(self._local, "opened", None)
         self._local.opened = None
-        if opened is not None and opened.pid == os.getpid():
-            opened.connection.close()
+        if opened is not None:
+            opened.close()
 
     @contextmanager
     def write(self, timeout_s: float, op_id: str = "") -> Iterator[sqlite3.Connection]:
@@ -219,11 +219,15 @@ class _Opened:
     device: int
     inode: int
 
+    def close(self) -> None:
+        if self.pid == os.getpid():
+            with _gate.closing():
+                self.connection.close()
+
     def __del__(self) -> None:
         # A thread that ended: nobody else closes its connection.
-        if self.pid == os.getpid():
-            with suppress(sqlite3.Error):
-                self.connection.close()
+        with suppress(sqlite3.Error, LedgerUnavailableError):
+            self.close()
 
 
 # A connection carried through a fork must be neither used nor closed by the child, and a child of a

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from coreason_budget.errors import ConfigError
+from coreason_budget.ledger import sqlite_file
 from coreason_budget.ledger.memory import MemoryLedger
 from coreason_budget.ledger.rules import Movement
 from coreason_budget.ledger.sqlite import SqliteLedger
@@ -31,6 +32,38 @@ def test_a_fork_waits_for_another_threads_transaction(tmp_path: Path) -> None:
     with in_fork(lambda: _is(go_on.is_set() and standing(guard_on(ledger, *_LIMITS), BOB, "user") == (7, 0))):
         pass
     writer.join()
+
+
+def test_a_fork_waits_for_a_connection_that_is_being_closed() -> None:
+    """A thread that ends closes its own, in SQLite's mutexes as well."""
+    closing, go_on = threading.Event(), threading.Event()
+
+    def close() -> None:
+        with sqlite_file._gate.closing():
+            closing.set()
+            assert go_on.wait(30)
+
+    thread = threading.Thread(target=close)
+    thread.start()
+    assert closing.wait(30)
+    threading.Timer(0.1, go_on.set).start()
+    with in_fork(lambda: _is(go_on.is_set())):
+        pass
+    thread.join()
+
+
+def test_threads_that_end_while_others_fork_leave_every_child_able(tmp_path: Path) -> None:
+    """Each thread opens the file, and closes it by ending; each child opens it too."""
+    guard = guard_on(SqliteLedger(tmp_path / "budget.db", timeout_s=30), *_LIMITS)
+    for _ in range(20):
+        threads = [threading.Thread(target=guard.charge, args=(ALICE, Amounts(1))) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        with in_fork(lambda: guard.charge(ALICE, Amounts(1))):
+            pass
+        for thread in threads:
+            thread.join()
+    assert standing(guard, ALICE, "user") == (80, 0)
 
 
 def test_a_child_does_not_close_its_parents_connections(tmp_path: Path) -> None:
