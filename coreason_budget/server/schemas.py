@@ -94,29 +94,30 @@ _BY_COST = Way(("cost",), (("cost",),))
 
 
 @frozen(kw_only=True)
-class Check:
-    """POST /check; with a model and its input, how long an answer may be too."""
+class _Call:
+    """What a call falls under, and how long its input is."""
 
     user_id: Id
-    estimated_cost: Amount | None = None
     project_id: Id | None = None
     model: Model | None = None
     tags: Tags | None = None
     input_tokens: Tokens | None = None
+
+
+@frozen(kw_only=True)
+class Check(_Call):
+    """POST /check; with a model and its input, how long an answer may be too."""
+
+    estimated_cost: Amount | None = None
 
     WAYS: ClassVar = (Way((), ((),)), Way(("input_tokens",), (("model", "input_tokens"),)))
 
 
 @frozen(kw_only=True)
-class Spend:
+class Spend(_Call):
     """POST /spend: a cost, or a model and its token counts."""
 
-    user_id: Id
     cost: Amount | None = None
-    project_id: Id | None = None
-    model: Model | None = None
-    tags: Tags | None = None
-    input_tokens: Tokens | None = None
     output_tokens: Tokens | None = None
 
     WAYS: ClassVar = (
@@ -126,15 +127,10 @@ class Spend:
 
 
 @frozen(kw_only=True)
-class Reserve:
+class Reserve(_Call):
     """POST /reserve: a cost, or a model and the bounds of its token counts."""
 
-    user_id: Id
     cost: Amount | None = None
-    project_id: Id | None = None
-    model: Model | None = None
-    tags: Tags | None = None
-    input_tokens: Tokens | None = None
     max_output_tokens: Tokens | None = None
     ttl_s: Seconds | None = None
 

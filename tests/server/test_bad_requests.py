@@ -170,7 +170,7 @@ def test_unknown_fields_are_named_with_the_allowed_ones(post: Post) -> None:
     answer = post("/check", {"userid": "alice", "estimated_cots": 1, "user_id": 5})
     assert answer.status_code == 400
     assert [error["field"] for error in answer.json["errors"]] == ["user_id", "estimated_cots", "userid"]
-    assert "allowed are user_id, estimated_cost, project_id, model, tags" in answer.json["detail"]
+    assert "allowed are user_id, project_id, model, tags, input_tokens, estimated_cost" in answer.json["detail"]
 
 
 def test_an_optional_field_may_be_null(post: Post) -> None:
