@@ -10,15 +10,9 @@ from coreason_budget.guard import BudgetGuard
 from coreason_budget.ledger.redis.ledger import RedisLedger
 from coreason_budget.model import Amounts, Subject
 from coreason_budget.testing.kit import ALICE, USD, guard_on, limit
-from tests.fake_redis import connector, fake_server
+from tests.fake_redis import connector
 
 _JOURNAL = "{coreason}:journal"
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> FakeServer:
-    """An empty server."""
-    return fake_server(monkeypatch)
 
 
 def _guard(server: FakeServer, namespace: str = "coreason") -> BudgetGuard:

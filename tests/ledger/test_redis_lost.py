@@ -13,12 +13,7 @@ from typing import Any
 import pytest
 from fakeredis import FakeServer
 
-from coreason_budget.errors import (
-    BudgetExceededError,
-    LedgerCorruptError,
-    LedgerUnavailableError,
-    OutcomeUnknownError,
-)
+from coreason_budget.errors import BudgetExceededError, LedgerCorruptError, LedgerUnavailableError, OutcomeUnknownError
 from coreason_budget.guard import BudgetGuard
 from coreason_budget.ledger.redis import reaper
 from coreason_budget.ledger.redis.client import Link, LinkLostError
@@ -27,15 +22,9 @@ from coreason_budget.ledger.redis.packets import Reader
 from coreason_budget.model import Amounts
 from coreason_budget.testing import ManualClock
 from coreason_budget.testing.kit import ALICE, BOB, USD, guard_on, limit, standing, usd
-from tests.fake_redis import connector, fake_server
+from tests.fake_redis import connector
 
 VERBS = ("reserve", "charge", "settle", "release")
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> FakeServer:
-    """An empty server."""
-    return fake_server(monkeypatch)
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ from coreason_budget.ledger.redis.packets import Reader
 from coreason_budget.model import Amounts, Subject
 from coreason_budget.testing import ManualClock
 from coreason_budget.testing.kit import ALICE, BOB, USD, guard_on, limit, standing, usd
-from tests.fake_redis import connector, fake_server
+from tests.fake_redis import connector
 
 _NOTICED_BY: dict[str, Callable[[BudgetGuard], object]] = {
     "usage": lambda g: g.usage(BOB),
@@ -25,12 +25,6 @@ _NOTICED_BY: dict[str, Callable[[BudgetGuard], object]] = {
     "charge": lambda g: g.charge(BOB, Amounts(1)),
     "reserve": lambda g: g.reserve(BOB, Amounts(1)),
 }
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> FakeServer:
-    """An empty server."""
-    return fake_server(monkeypatch)
 
 
 @pytest.fixture

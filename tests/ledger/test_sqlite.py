@@ -31,6 +31,7 @@ from coreason_budget.model import Amounts
 from coreason_budget.testing import ManualClock
 from coreason_budget.testing.fork import in_fork
 from coreason_budget.testing.kit import ALICE, BOB, DAY_S, USD, books, guard_on, limit, standing
+from tests.ledger.verbs import VERBS, every_verb
 
 _LIMITS = (limit("user", USD),)
 
@@ -50,17 +51,6 @@ def _run(path: Path, *statements: str) -> list[tuple[object, ...]]:
         return [row for statement in statements for row in connection.execute(statement).fetchall()]
 
 
-_VERBS: dict[str, Callable[[BudgetGuard], object]] = {
-    "reserve": lambda g: g.reserve(ALICE, Amounts(1)),
-    "charge": lambda g: g.charge(ALICE, Amounts(1)),
-    "check": lambda g: g.check(ALICE, Amounts(1)),
-    "usage": lambda g: g.usage(ALICE),
-    "settle": lambda g: g.settle("x", 1),
-    "ping": lambda g: g.ledger.ping(),
-}
-every_verb = pytest.mark.parametrize("verb", list(_VERBS))
-
-
 @every_verb
 @pytest.mark.parametrize("version", [SCHEMA - 1, SCHEMA + 1, 99])
 def test_another_schema_is_refused(path: Path, verb: str, version: int) -> None:
@@ -68,7 +58,7 @@ def test_another_schema_is_refused(path: Path, verb: str, version: int) -> None:
     _guard(path).charge(ALICE, Amounts(5))
     _run(path, f"PRAGMA user_version={version}")
     with pytest.raises(ConfigError, match="schema") as caught:
-        _VERBS[verb](_guard(path))
+        VERBS[verb](_guard(path))
     assert caught.value.field == "ledger_url"
     assert _run(path, "PRAGMA user_version", "SELECT DISTINCT used FROM account") == [(version,), (5,)]
 
@@ -79,7 +69,7 @@ def test_a_strangers_database_is_refused(path: Path, verb: str) -> None:
     _run(path, "CREATE TABLE invoice (id INTEGER)")
     before = path.read_bytes()
     with pytest.raises(ConfigError):
-        _VERBS[verb](_guard(path))
+        VERBS[verb](_guard(path))
     assert path.read_bytes() == before
 
 
@@ -115,7 +105,7 @@ def test_a_file_that_vanished_is_unavailable(path: Path, verb: str, how: str) ->
     if how == "replaced":
         _guard(path).charge(BOB, Amounts(1))
     with pytest.raises(LedgerUnavailableError, match=f"{how}.* while in use"):
-        _VERBS[verb](guard)
+        VERBS[verb](guard)
     path.with_name("away.db").rename(path)
     assert standing(guard, ALICE, "user") == (USD, 0)
 
@@ -125,7 +115,7 @@ def test_what_is_not_a_database_is_a_named_error(path: Path, verb: str) -> None:
     """A text file in its place is refused, and not overwritten."""
     path.write_text("my diary, " * 1000)
     with pytest.raises(LedgerCorruptError):
-        _VERBS[verb](_guard(path))
+        VERBS[verb](_guard(path))
     assert path.read_text() == "my diary, " * 1000
 
 
@@ -162,7 +152,7 @@ def _is_unavailable_to_others(path: Path, verb: str) -> None:
         # Root may write everywhere.
         os.setuid(65534)
     with pytest.raises(LedgerUnavailableError):
-        _VERBS[verb](_guard(path))
+        VERBS[verb](_guard(path))
 
 
 def test_a_disk_that_takes_no_more_is_unavailable_and_changes_nothing(path: Path) -> None:
@@ -196,9 +186,9 @@ def test_many_lapses_are_ended_by_several_calls(path: Path, verb: str) -> None:
     clock.advance(seconds=DAY_S)
     hasty = guard_on(SqliteLedger(path, timeout_s=0, clock=clock), *limits)
     with pytest.raises(LedgerUnavailableError, match="lapsed"):
-        _VERBS[verb](hasty)
+        VERBS[verb](hasty)
     assert guard.ledger.status().open_reservations == 1
-    _VERBS[verb](guard)
+    VERBS[verb](guard)
     assert guard.usage(BOB)[-1].used_units == (1 if verb == "reserve" else 0)
 
 
@@ -267,7 +257,7 @@ def test_a_read_that_the_disk_breaks_is_unavailable_and_no_call_of_its_own(
     disk.ledger._clock.advance(seconds=1)  # type: ignore[attr-defined]
     _break(disk, when)
     with pytest.raises(LedgerUnavailableError) as caught:
-        _VERBS[verb](disk)
+        VERBS[verb](disk)
     assert type(caught.value) is LedgerUnavailableError
     assert standing(disk, ALICE, "user") == (5, 0)
 
@@ -279,7 +269,7 @@ def test_a_locked_file_is_unavailable_in_time(path: Path, verb: str) -> None:
     guard.charge(BOB, Amounts(1))
     begun_s = time.monotonic()
     with _locked(path), pytest.raises(LedgerUnavailableError, match="locked"):
-        _VERBS[verb](guard)
+        VERBS[verb](guard)
     assert 0.1 < time.monotonic() - begun_s < 1.5
     guard.charge(ALICE, Amounts(1))
 
@@ -304,11 +294,11 @@ def test_a_commit_that_readers_hold_up_is_unavailable_in_time(path: Path, verb: 
         other.execute("BEGIN")
         other.execute("SELECT * FROM account").fetchone()
         with pytest.raises(LedgerUnavailableError, match="locked") as caught:
-            _VERBS[verb](guard)
+            VERBS[verb](guard)
     assert type(caught.value) is LedgerUnavailableError
     assert time.monotonic() - begun_s < 1.5
     assert standing(guard, ALICE, "user") == (0, 0)
-    _VERBS[verb](guard)
+    VERBS[verb](guard)
 
 
 def test_a_short_lock_is_waited_for(path: Path) -> None:
@@ -346,7 +336,7 @@ def test_a_standing_that_cannot_be_is_corrupt(path: Path, damage: str) -> None:
     before = _run(path, "SELECT * FROM account", "SELECT * FROM record")
     for verb in ("reserve", "charge", "check", "usage"):
         with pytest.raises(LedgerCorruptError):
-            _VERBS[verb](guard)
+            VERBS[verb](guard)
     assert _run(path, "SELECT * FROM account", "SELECT * FROM record") == before
 
 

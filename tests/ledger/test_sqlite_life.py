@@ -13,26 +13,17 @@ from typing import Any
 
 import pytest
 
-from coreason_budget.errors import LedgerCorruptError, LedgerUnavailableError
+from coreason_budget.errors import LedgerCorruptError
 from coreason_budget.guard import BudgetGuard
 from coreason_budget.ledger.sqlite import SqliteLedger
 from coreason_budget.model import Amounts
 from coreason_budget.testing.crowd import in_threads
 from coreason_budget.testing.kit import ALICE, USD, guard_on, limit, standing
+from tests.ledger.verbs import VERBS, assert_halted, every_verb, why
 
 overwriting = pytest.mark.skipif(
     sqlite3.sqlite_version_info >= (3, 51, 3), reason="a WAL beside the file outlives what is written over it"
 )
-_VERBS: dict[str, Callable[[BudgetGuard], object]] = {
-    "reserve": lambda g: g.reserve(ALICE, Amounts(1)),
-    "charge": lambda g: g.charge(ALICE, Amounts(1)),
-    "check": lambda g: g.check(ALICE, Amounts(1)),
-    "usage": lambda g: g.usage(ALICE),
-    "settle": lambda g: g.settle("x", 1),
-    "release": lambda g: g.release("x"),
-    "ping": lambda g: g.ledger.ping(),
-}
-every_verb = pytest.mark.parametrize("verb", list(_VERBS))
 
 
 @pytest.fixture
@@ -43,20 +34,6 @@ def path(tmp_path: Path) -> Path:
 
 def _guard(path: Path, namespace: str = "coreason") -> BudgetGuard:
     return guard_on(SqliteLedger(path, timeout_s=10, namespace=namespace), limit("user", USD))
-
-
-def _why(act: Callable[[], object]) -> str:
-    with pytest.raises(LedgerUnavailableError) as caught:
-        act()
-    return str(caught.value)
-
-
-def _assert_halted(guard: BudgetGuard) -> None:
-    for verb in _VERBS.values():
-        text = _why(lambda verb=verb: verb(guard))  # type: ignore[misc]
-        assert "ledger is halted" in text
-        assert "ledger accept" in text
-    assert guard.ledger.status().trouble
 
 
 def _charged(path: Path, times: int) -> tuple[BudgetGuard, bytes]:
@@ -76,11 +53,11 @@ def _charged(path: Path, times: int) -> tuple[BudgetGuard, bytes]:
 def test_an_older_copy_written_over_the_file_is_halted(path: Path, verb: str) -> None:
     """The same file, the same epoch, and fewer transactions than this process knows of."""
     guard, old = _charged(path, 3)
-    _VERBS["usage"](guard)
+    VERBS["usage"](guard)
     path.write_bytes(old)
-    assert "went back from 4 to 1" in _why(lambda: _VERBS[verb](guard))
-    _assert_halted(guard)
-    _assert_halted(_guard(path))
+    assert "went back from 4 to 1" in why(lambda: VERBS[verb](guard))
+    assert_halted(guard)
+    assert_halted(_guard(path))
 
 
 @every_verb
@@ -89,9 +66,9 @@ def test_an_older_copy_in_its_place_is_halted(path: Path, verb: str, caplog: pyt
     guard, old = _charged(path, 1)
     path.unlink()
     path.write_bytes(old)
-    assert "went back from 2 to 1" in _why(lambda: _VERBS[verb](guard))
-    _assert_halted(_guard(path))
-    assert "went back from 2 to 1" in _why(lambda: _VERBS[verb](_guard(path)))
+    assert "went back from 2 to 1" in why(lambda: VERBS[verb](guard))
+    assert_halted(_guard(path))
+    assert "went back from 2 to 1" in why(lambda: VERBS[verb](_guard(path)))
     (said,) = [r.getMessage() for r in caplog.records if r.levelno == logging.ERROR]
     assert "halted for everybody" in said
     assert "went back from 2 to 1" in said
@@ -118,7 +95,7 @@ def test_a_namespace_that_is_gone_is_halted_and_may_be_begun_anew(path: Path) ->
     status = guard.ledger.status()
     assert "it knows nothing of epoch" in status.trouble
     assert (status.epoch, status.since_us, status.sequence) == ("", None, 0)
-    _assert_halted(guard)
+    assert_halted(guard)
     assert guard.ledger.accept()
     guard.charge(ALICE, Amounts(1))
     assert standing(guard, ALICE, "user") == (3, 0)
@@ -143,7 +120,7 @@ def test_what_is_put_back_is_trusted_again(path: Path) -> None:
     right = path.read_bytes()
     path.unlink()
     path.write_bytes(old)
-    _assert_halted(guard)
+    assert_halted(guard)
     path.unlink()
     path.write_bytes(right)
     guard.charge(ALICE, Amounts(1))
@@ -157,10 +134,10 @@ def test_a_file_begun_anew_is_accepted_or_not_at_all(path: Path, caplog: pytest.
         each.charge(ALICE, Amounts(5))
     old = guard.ledger.status().epoch
     path.unlink()
-    assert "was deleted while in use" in _why(lambda: guard.check(ALICE, Amounts(1)))
+    assert "was deleted while in use" in why(lambda: guard.check(ALICE, Amounts(1)))
     _guard(path).charge(ALICE, Amounts(1))
-    _assert_halted(guard)
-    _assert_halted(other)
+    assert_halted(guard)
+    assert_halted(other)
     operator = SqliteLedger(path)
     assert operator.accept()
     assert not operator.accept()
@@ -180,7 +157,7 @@ def test_a_clock_that_is_behind_locks_nobody_out(path: Path, who: str) -> None:
     path.unlink()
     path.write_bytes(old)
     if who == "an operator":
-        _assert_halted(guard)
+        assert_halted(guard)
         assert SqliteLedger(path).accept()
     else:
         assert guard.ledger.accept()
@@ -204,7 +181,7 @@ def test_what_was_accepted_before_all_was_found_in_order_is_no_news(path: Path) 
         if content is right:
             guard.check(ALICE, Amounts(1))
             guard.ledger.close()
-    assert "it is in epoch" in _why(lambda: guard.check(ALICE, Amounts(1)))
+    assert "it is in epoch" in why(lambda: guard.check(ALICE, Amounts(1)))
 
 
 def test_a_file_that_is_put_back_before_the_halt_is_not_halted(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,7 +203,7 @@ def test_a_file_that_is_put_back_before_the_halt_is_not_halted(path: Path, monke
 
     with monkeypatch.context() as patch:
         patch.setattr(SqliteLedger, "_halting", put_back)
-        assert "try again" in _why(lambda: guard.charge(ALICE, Amounts(1)))
+        assert "try again" in why(lambda: guard.charge(ALICE, Amounts(1)))
     guard.charge(ALICE, Amounts(1))
     assert standing(guard, ALICE, "user") == (3, 0)
 
@@ -238,14 +215,14 @@ def test_an_old_copy_that_once_was_accepted_does_not_pass(path: Path) -> None:
     for _ in range(2):
         path.unlink()
         path.write_bytes(old)
-        _assert_halted(guard)
+        assert_halted(guard)
         assert guard.ledger.accept()
         guard.charge(ALICE, Amounts(1))
         guard.ledger.close()
         copies.append(path.read_bytes())
     path.unlink()
     path.write_bytes(copies[0])
-    assert "it is in epoch" in _why(lambda: guard.charge(ALICE, Amounts(1)))
+    assert "it is in epoch" in why(lambda: guard.charge(ALICE, Amounts(1)))
 
 
 def test_one_namespace_is_halted_and_another_goes_on(path: Path) -> None:
@@ -255,7 +232,7 @@ def test_one_namespace_is_halted_and_another_goes_on(path: Path) -> None:
     path.write_bytes(old)
     other = _guard(path, "other")
     other.charge(ALICE, Amounts(1))
-    _assert_halted(guard)
+    assert_halted(guard)
     other.charge(ALICE, Amounts(1))
     assert standing(other, ALICE, "user") == (2, 0)
 
