@@ -59,12 +59,12 @@ ON CONFLICT DO UPDATE SET body = excluded.body, lapses_us = excluded.lapses_us, 
 _DUE = "SELECT op_id, body FROM record WHERE namespace = ? AND lapses_us <= ? ORDER BY lapses_us LIMIT ?"
 _OPEN = "SELECT count(*) FROM record WHERE namespace = ? AND lapses_us IS NOT NULL"
 _NOTE = """
-INSERT INTO journal SELECT ?1, coalesce(max(id), 0) + 1, ?2, ?3 FROM journal WHERE namespace = ?1 RETURNING id
+INSERT INTO journal SELECT ?, coalesce(max(id), 0) + 1, ?, ? FROM journal WHERE namespace = ? RETURNING id
 """
 _NOTES = "SELECT id, body FROM journal WHERE namespace = ? AND id > ? ORDER BY id LIMIT ?"
 _CUT = """
-DELETE FROM journal WHERE namespace = ?1 AND id IN
-(SELECT id FROM journal WHERE namespace = ?1 AND id <= ?2 ORDER BY id LIMIT ?3)
+DELETE FROM journal WHERE namespace = ? AND id IN
+(SELECT id FROM journal WHERE namespace = ? AND id <= ? ORDER BY id LIMIT ?)
 """
 _ACCOUNTS = "SELECT key FROM account WHERE namespace = ? AND key > ? ORDER BY key LIMIT ?"
 _RECORDS = """
@@ -272,9 +272,10 @@ class _SqliteTransaction:
     def note(self, entry: JournalEntry) -> None:
         if not self._journal_length:
             return
-        ((number,),) = self._execute(_NOTE, (self._namespace, entry.at_us, encode_entry(entry))).fetchall()
+        row = (self._namespace, entry.at_us, encode_entry(entry), self._namespace)
+        ((number,),) = self._execute(_NOTE, row).fetchall()
         if number % _CUT_EVERY == 0:
-            self._execute(_CUT, (self._namespace, number - self._journal_length, 2 * _CUT_EVERY))
+            self._execute(_CUT, (self._namespace, self._namespace, number - self._journal_length, 2 * _CUT_EVERY))
 
     def notes(self, after: int, most: int) -> list[tuple[int, JournalEntry]]:
         rows = self._execute(_NOTES, (self._namespace, after, most)).fetchall()
