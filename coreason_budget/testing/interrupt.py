@@ -34,6 +34,8 @@ def interrupted_at(step: int, ledger: object) -> Iterator[None]:
         path = frame.f_code.co_filename
         if path != backend and (not path.startswith(_LIBRARY) or path.startswith(_TESTING)):
             return None
+        if _is_in_destructor(frame):
+            return None
         frame.f_trace_opcodes, frame.f_trace_lines = True, False
         looks = False
 
@@ -59,6 +61,15 @@ def interrupted_at(step: int, ledger: object) -> Iterator[None]:
     if left < 0:
         # It struck where Python swallows exceptions.
         raise KeyboardInterrupt
+
+
+def _is_in_destructor(frame: FrameType | None) -> bool:
+    """Python itself swallows what is raised there: nobody's call is interrupted by it."""
+    while frame is not None:
+        if "__del__" in frame.f_code.co_name:
+            return True
+        frame = frame.f_back
+    return False
 
 
 @cache
