@@ -72,6 +72,7 @@ def test_two_ledgers_share_nothing() -> None:
     first, second = (guard_on(MemoryLedger(), limit("user", USD)) for _ in range(2))
     first.charge(Subject("a"), Amounts(USD))
     second.reserve(Subject("a"), Amounts(USD))
+    assert [g.usage(Subject("a"))[0].reserved_units for g in (first, second)] == [0, USD]
 
 
 def test_a_key_is_remembered_for_a_day_and_not_a_microsecond_more() -> None:
