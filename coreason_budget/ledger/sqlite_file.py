@@ -70,10 +70,7 @@ class SqliteFile:
 
     def close(self) -> None:
         """Close the calling thread's connection. The file may be used again afterwards."""
-        opened: _Opened | None = getattr(self._local, "opened", None)
         self._local.opened = None
-        if opened is not None:
-            opened.close()
 
     @contextmanager
     def write(self, timeout_s: float, op_id: str = "") -> Iterator[sqlite3.Connection]:
@@ -219,15 +216,11 @@ class _Opened:
     device: int
     inode: int
 
-    def close(self) -> None:
-        if self.pid == os.getpid():
-            with _gate.closing():
-                self.connection.close()
-
     def __del__(self) -> None:
-        # A thread that ended: nobody else closes its connection.
-        with suppress(sqlite3.Error, LedgerUnavailableError):
-            self.close()
+        # Here, for a thread that ends closes its own, too; the parent's are not a child's to close.
+        if self.pid == os.getpid():
+            with suppress(sqlite3.Error, LedgerUnavailableError), _gate.closing():
+                self.connection.close()
 
 
 # A connection carried through a fork must be neither used nor closed by the child, and a child of a
