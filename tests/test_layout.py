@@ -19,7 +19,7 @@ _RULES = ("ledger.record", "ledger.journal", "ledger.base", "ledger.rules", "led
 _FRONT = ("manager", "reservation", "config", "errors", "model", "money")
 
 # Folders whose modules may import each other.
-FOLDERS = ("cli", "ledger.redis", "outbox", "pricing", "server", "testing")
+FOLDERS = ("cli", "ledger.redis", "outbox", "pricing", "server", "testing", "wire")
 # Module or folder -> what of the package it may import. "" is the package's own front, and
 # "ledger" its `open_ledger` alone.
 MAY_IMPORT = {
@@ -54,8 +54,9 @@ MAY_IMPORT = {
         *_LAYERS, "limits_file", "config", "ledger", "ledger.base", "guard", "reservation", "pricing", "costs",
         "outbox",
     ),
-    "server": ("", *_FRONT),
-    "cli": ("", *_FRONT, "server", "pricing", "audit", "export", "outbox", "ledger.journal", "ledger.record"),
+    "wire": ("errors", "money", "model", "reservation"),
+    "server": ("", *_FRONT, "wire"),
+    "cli": ("", *_FRONT, "server", "wire", "pricing", "audit", "export", "outbox", "ledger.journal", "ledger.record"),
     "__main__": ("cli",),
     "testing": ("", *_LAYERS, "ledger", "ledger.*", "guard", "audit", "manager", "config"),
     "": ("config", "errors", "guard", "manager", "pricing", "reservation"),
@@ -195,6 +196,9 @@ def test_every_module_has_a_row_and_every_row_a_module():
         ("coreason_budget.manager", "from coreason_budget.server import create_app"),
         ("coreason_budget.server.app", "from coreason_budget.guard import BudgetGuard"),
         ("coreason_budget.server.app", "from coreason_budget.ledger.rules import refusal"),
+        ("coreason_budget.wire.answers", "from coreason_budget.manager import BudgetManager"),
+        ("coreason_budget.wire.answers", "from coreason_budget.server.reading import QUERY"),
+        ("coreason_budget.wire.problems", "import flask"),
         ("coreason_budget.config", "import yaml"),
         ("coreason_budget.ledger.redis.codec", "import redis"),
         ("coreason_budget.ledger.sqlite", "from redis.exceptions import RedisError"),
@@ -217,7 +221,7 @@ def test_the_check_finds_a_breach(name, source):
     [
         ("coreason_budget.limits", "from coreason_budget.model import Scope\nimport json"),
         ("coreason_budget.ledger.redis.client", "import redis\nfrom coreason_budget.ledger.base import Clock"),
-        ("coreason_budget.server.app", "import flask\nfrom . import problems"),
+        ("coreason_budget.server.app", "import flask\nfrom . import reading"),
         ("coreason_budget.pricing.table", "def f():\n    import yaml"),
     ],
 )

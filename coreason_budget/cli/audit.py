@@ -21,7 +21,7 @@ from coreason_budget.ledger.journal import JournalEntry
 from coreason_budget.manager import BudgetManager
 from coreason_budget.model import Account
 from coreason_budget.money import to_usd
-from coreason_budget.server.answers import Json, in_unit, moment, money
+from coreason_budget.wire.answers import Json, in_unit, moment, money
 
 _TOLD_EVERY = 1000
 

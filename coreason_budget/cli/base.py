@@ -15,7 +15,7 @@ import click
 from coreason_budget import __version__
 from coreason_budget.errors import BudgetError, BudgetExceededError, LedgerCorruptError, LedgerUnavailableError
 from coreason_budget.manager import BudgetManager
-from coreason_budget.server.problems import problem_of
+from coreason_budget.wire.problems import problem_of
 
 REFUSED, WRONG, UNAVAILABLE = 1, 2, 3
 

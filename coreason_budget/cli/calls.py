@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from coreason_budget.cli.base import Command, budget, command, ending, table, together
-from coreason_budget.server import answers
+from coreason_budget.wire import answers
 
 
 def _tag(_: click.Context, __: click.Parameter, values: Sequence[str]) -> dict[str, str] | None:

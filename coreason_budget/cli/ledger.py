@@ -13,7 +13,7 @@ from coreason_budget.cli.base import UNAVAILABLE, budget, cli, command, table
 from coreason_budget.config import hide_password
 from coreason_budget.errors import ConfigError
 from coreason_budget.manager import BudgetManager
-from coreason_budget.server import answers
+from coreason_budget.wire import answers
 
 
 @cli.group(name="ledger")

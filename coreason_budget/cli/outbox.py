@@ -12,7 +12,7 @@ from attrs import asdict
 from coreason_budget.cli.base import Command, answering, budget, cli, command, table
 from coreason_budget.errors import BudgetError, ConfigError
 from coreason_budget.money import to_usd
-from coreason_budget.server import answers
+from coreason_budget.wire import answers
 
 if TYPE_CHECKING:
     from coreason_budget.outbox import Outbox

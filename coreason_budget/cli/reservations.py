@@ -11,7 +11,7 @@ import click
 from coreason_budget.cli.base import as_json, budget, cli, command, say, table
 from coreason_budget.ledger.record import Record
 from coreason_budget.money import to_usd
-from coreason_budget.server.answers import Json, ended, moment, money
+from coreason_budget.wire.answers import Json, ended, moment, money
 
 
 @cli.group(invoke_without_command=True)

@@ -11,12 +11,13 @@ from typing import Any
 
 from coreason_budget import __version__
 from coreason_budget.model import BUILT_IN_KINDS, KIND_PATTERN, MAX_ID_BYTES, MAX_TAGS
-from coreason_budget.server import problems, schemas
-from coreason_budget.server.answers import Json
-from coreason_budget.server.json_schema import NULL, Schemas
-from coreason_budget.server.problems import Kind
+from coreason_budget.server import schemas
 from coreason_budget.server.reading import KEY_HEADER, QUERY, TAG
 from coreason_budget.server.table import ROUTES, Route
+from coreason_budget.wire import problems
+from coreason_budget.wire.answers import Json
+from coreason_budget.wire.json_schema import NULL, Schemas
+from coreason_budget.wire.problems import Kind
 
 DOCUMENT = "openapi.json"
 

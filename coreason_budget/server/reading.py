@@ -12,7 +12,7 @@ from flask import Request
 from werkzeug.exceptions import LengthRequired, RequestEntityTooLarge, RequestTimeout, UnsupportedMediaType
 
 from coreason_budget.model import check_id
-from coreason_budget.server.problems import bad_request
+from coreason_budget.wire.problems import bad_request
 
 MAX_BODY_BYTES = 64 * 1024
 KEY_HEADER = "Idempotency-Key"

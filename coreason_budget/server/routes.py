@@ -14,12 +14,13 @@ from werkzeug.exceptions import HTTPException
 
 from coreason_budget.errors import BudgetError, ConfigError
 from coreason_budget.manager import BudgetManager
-from coreason_budget.server import answers, schemas
+from coreason_budget.server import schemas
 from coreason_budget.server.keys import ApiKeys
 from coreason_budget.server.openapi import DOCUMENT, describe
-from coreason_budget.server.problems import INTERNAL, MEDIA_TYPE, Kind, Problem, RequestError, problem_of
 from coreason_budget.server.reading import read_json, read_key, read_query
 from coreason_budget.server.table import ROUTES, Route
+from coreason_budget.wire import answers
+from coreason_budget.wire.problems import INTERNAL, MEDIA_TYPE, Kind, Problem, RequestError, problem_of
 
 _log = logging.getLogger("coreason_budget.server")
 # A load balancer and a generator of clients have no key; neither learns anything of a budget.

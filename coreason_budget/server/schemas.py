@@ -26,8 +26,8 @@ from coreason_budget.model import (
     MIN_TTL_S,
 )
 from coreason_budget.money import AMOUNT_PATTERN, MAX_OPERATION_NANOS, NANOS_PER_USD, Usd
-from coreason_budget.server.answers import Schema
-from coreason_budget.server.problems import RequestError, bad_request
+from coreason_budget.wire.answers import Schema
+from coreason_budget.wire.problems import RequestError, bad_request
 
 _LONGEST_SHOWN = 40
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from attrs import frozen
 
-from coreason_budget.server import answers, problems, schemas
-from coreason_budget.server.problems import Kind
+from coreason_budget.server import schemas
 from coreason_budget.server.reading import UNREADABLE
+from coreason_budget.wire import answers, problems
+from coreason_budget.wire.problems import Kind
 
 # A read may clean up what has lapsed, and not hear of it either.
 _LEDGER = (

@@ -10,10 +10,11 @@ from flask import Flask
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 
 from coreason_budget import BudgetConfig, BudgetManager
-from coreason_budget.server import create_app, create_blueprint, problems, schemas
+from coreason_budget.server import create_app, create_blueprint, schemas
 from coreason_budget.server.openapi import describe
-from coreason_budget.server.problems import Kind
 from coreason_budget.server.table import ROUTES
+from coreason_budget.wire import problems
+from coreason_budget.wire.problems import Kind
 
 REQUESTS = (schemas.Check, schemas.Spend, schemas.Reserve, schemas.Settle, schemas.Release)
 KINDS = [kind for kind in vars(problems).values() if isinstance(kind, Kind)]

@@ -1,6 +1,6 @@
 """Every error as an RFC 9457 problem: a status, a sentence for people, and data for programs.
 
-`Kind` is the one table of them; `coreason_budget.server.openapi` tells clients what stands in it.
+`Kind` is the one table of them; the service's OpenAPI document tells clients what stands in it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from coreason_budget.errors import (
     ReservationError,
     UnknownModelError,
 )
-from coreason_budget.server.answers import Moment, Money, Schema, ScopeName, Window, in_unit, moment
+from coreason_budget.wire.answers import Moment, Money, Schema, ScopeName, Window, in_unit, moment
 
 MEDIA_TYPE = "application/problem+json"
 

@@ -1,6 +1,6 @@
 """What the library answers, as JSON values: money is text in plain USD, moments are ISO 8601.
 
-The types are what `coreason_budget.server.openapi` tells of an answer.
+The types are what the service's OpenAPI document tells of an answer.
 """
 
 from __future__ import annotations
