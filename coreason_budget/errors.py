@@ -1,7 +1,8 @@
 """Everything that can go wrong, as one tree of exceptions with plain data attributes.
 
-Every error can be pickled, so that it crosses process pools and task queues, and its text
-says what was wrong, what is allowed, and what to do.
+Every error can be pickled, and crosses process pools and task queues whole. A serializer that keeps class
+and text alone, as Celery's JSON does, gives it back with its attributes None. Its text says what was wrong,
+what is allowed, and what to do.
 """
 
 from __future__ import annotations
@@ -9,6 +10,9 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+
+_LOST: Any = None
+"""An attribute of an error that was made anew from its text."""
 
 
 class BudgetError(Exception):
@@ -48,16 +52,16 @@ class BudgetExceededError(BudgetError):
         self,
         message: str,
         *,
-        scope: str,
-        window: str,
-        unit: str,
-        limit: Decimal | int,
-        spent: Decimal | int,
-        reserved: Decimal | int,
-        requested: Decimal | int,
-        resets_at: datetime | None,
-        reason: str,
-        retry_after_s: int | None,
+        scope: str = _LOST,
+        window: str = _LOST,
+        unit: str = _LOST,
+        limit: Decimal | int = _LOST,
+        spent: Decimal | int = _LOST,
+        reserved: Decimal | int = _LOST,
+        requested: Decimal | int = _LOST,
+        resets_at: datetime | None = None,
+        reason: str = _LOST,
+        retry_after_s: int | None = None,
     ) -> None:
         super().__init__(message)
         self.scope = scope
@@ -91,7 +95,7 @@ class InvalidIdError(_FieldError, ValueError):
 class UnknownModelError(BudgetError, LookupError):
     """The price table has no price for this model, or none for a meter the call needs."""
 
-    def __init__(self, message: str, *, model: str) -> None:
+    def __init__(self, message: str, *, model: str = _LOST) -> None:
         super().__init__(message)
         self.model = model
 
@@ -99,7 +103,7 @@ class UnknownModelError(BudgetError, LookupError):
 class IdempotencyConflictError(BudgetError):
     """The idempotency key was used before, for another call. Nothing was changed."""
 
-    def __init__(self, message: str, *, idempotency_key: str) -> None:
+    def __init__(self, message: str, *, idempotency_key: str = _LOST) -> None:
         super().__init__(message)
         self.idempotency_key = idempotency_key
 
@@ -112,7 +116,7 @@ class ReservationError(BudgetError):
         reason: ``"unknown"``, ``"settled"``, ``"released"``, ``"lapsed"`` or ``"not settled"``.
     """
 
-    def __init__(self, message: str, *, reservation_id: str, reason: str) -> None:
+    def __init__(self, message: str, *, reservation_id: str = _LOST, reason: str = _LOST) -> None:
         super().__init__(message)
         self.reservation_id = reservation_id
         self.reason = reason
@@ -150,7 +154,7 @@ class OutcomeUnknownError(LedgerUnavailableError):
 
     op_id: str
 
-    def __init__(self, message: str, *, op_id: str, queued: bool = False) -> None:
+    def __init__(self, message: str, *, op_id: str = _LOST, queued: bool = False) -> None:
         super().__init__(message, queued=queued, op_id=op_id)
 
 

@@ -1,7 +1,10 @@
 """Every error is one tree, carries plain data, and survives a process boundary."""
 
 import copy
+import importlib
+import json
 import pickle
+import pkgutil
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -9,6 +12,7 @@ from decimal import Decimal
 
 import pytest
 
+import coreason_budget
 from coreason_budget import errors
 from coreason_budget.errors import (
     BudgetError,
@@ -24,6 +28,7 @@ from coreason_budget.errors import (
     ReservationNotSettledError,
     UnknownModelError,
 )
+from coreason_budget.server.problems import problem_of
 
 EXCEEDED = {
     "scope": "user/alice",
@@ -131,6 +136,57 @@ def test_errors_cross_processes():
     done = subprocess.run([sys.executable, "-c", there], input=sent, capture_output=True, check=True)
     for back, (error, data) in zip(pickle.loads(done.stdout), SAMPLES, strict=True):
         _check_same(back, error, data)
+
+
+def _every_kind():
+    """Every error of the package, whichever module defines it: the whole tree below the root."""
+    for module in pkgutil.walk_packages(coreason_budget.__path__, "coreason_budget."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    found, below = [], [BudgetError]
+    while below:
+        kind = below.pop()
+        below += kind.__subclasses__()
+        found += [kind] if kind.__module__.startswith("coreason_budget") else []
+    return found
+
+
+def _celery_sends(error):
+    """What Celery's JSON serializer keeps of an error: its class and its arguments."""
+    return json.dumps({"type": type(error).__name__, "module": type(error).__module__, "message": error.args})
+
+
+def _celery_rebuilds(sent):
+    """And how it makes it anew; where that fails, a bare exception arrives instead."""
+    kept = json.loads(sent)
+    kind = getattr(importlib.import_module(kept["module"]), kept["type"])
+    try:
+        return kind(*kept["message"])
+    except TypeError:
+        return Exception(f"{kind}({kept['message']})")
+
+
+@pytest.mark.parametrize("kind", _every_kind())
+def test_an_error_is_made_anew_from_its_text(kind):
+    """A task queue that sends JSON keeps class and text: whoever waits for the result can catch it by its name."""
+    error = kind("Budget exceeded for User user_123")
+    back = _celery_rebuilds(_celery_sends(error))
+    assert type(back) is kind
+    assert str(back) == str(error) == "Budget exceeded for User user_123"
+    assert problem_of(back).detail == str(error), "and it can be answered"
+    assert pickle.loads(pickle.dumps(back)).__dict__ == error.__dict__
+
+
+class _NamedOnly(BudgetError):
+    """The control: an argument that must be named."""
+
+    def __init__(self, message, *, needed):
+        super().__init__(message)
+
+
+def test_the_control_does_not_come_back():
+    """An error with a keyword that has no default arrives as something else."""
+    assert type(_celery_rebuilds(_celery_sends(_NamedOnly("text", needed=1)))) is Exception
 
 
 class _TeamError(BudgetExceededError):
