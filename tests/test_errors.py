@@ -28,7 +28,7 @@ from coreason_budget.errors import (
     ReservationNotSettledError,
     UnknownModelError,
 )
-from coreason_budget.server.problems import problem_of
+from coreason_budget.wire.problems import problem_of
 
 EXCEEDED = {
     "scope": "user/alice",
@@ -177,7 +177,7 @@ def test_an_error_is_made_anew_from_its_text(kind):
     assert pickle.loads(pickle.dumps(back)).__dict__ == error.__dict__
 
 
-class _NamedOnly(BudgetError):
+class _NamedOnlyError(BudgetError):
     """The control: an argument that must be named."""
 
     def __init__(self, message, *, needed):
@@ -186,7 +186,7 @@ class _NamedOnly(BudgetError):
 
 def test_the_control_does_not_come_back():
     """An error with a keyword that has no default arrives as something else."""
-    assert type(_celery_rebuilds(_celery_sends(_NamedOnly("text", needed=1)))) is Exception
+    assert type(_celery_rebuilds(_celery_sends(_NamedOnlyError("text", needed=1)))) is Exception
 
 
 class _TeamError(BudgetExceededError):
