@@ -19,7 +19,7 @@ _RULES = ("ledger.record", "ledger.journal", "ledger.base", "ledger.rules", "led
 _FRONT = ("manager", "reservation", "config", "errors", "model", "money")
 
 # Folders whose modules may import each other.
-FOLDERS = ("cli", "ledger.redis", "outbox", "pricing", "server", "testing", "wire")
+FOLDERS = ("books", "cli", "ledger.redis", "outbox", "pricing", "server", "testing", "wire")
 # Module or folder -> what of the package it may import. "" is the package's own front, and
 # "ledger" its `open_ledger` alone.
 MAY_IMPORT = {
@@ -44,8 +44,7 @@ MAY_IMPORT = {
     "ledger.redis": (*_LAYERS, *_RULES),
     "ledger": ("errors", "ledger.base", "ledger.journal", "ledger.memory", "ledger.sqlite", "ledger.redis"),
     "guard": (*_LAYERS, *_RULES),
-    "audit": (*_LAYERS, *_RULES),
-    "export": (*_LAYERS, "ledger.journal"),
+    "books": (*_LAYERS, *_RULES),
     "reservation": (*_LAYERS,),
     "pricing": ("errors", "money"),
     "costs": ("errors", "money", "model", "pricing", "ledger.base"),
@@ -56,9 +55,9 @@ MAY_IMPORT = {
     ),
     "wire": ("errors", "money", "model", "reservation"),
     "server": ("", *_FRONT, "wire"),
-    "cli": ("", *_FRONT, "server", "wire", "pricing", "audit", "export", "outbox", "ledger.journal", "ledger.record"),
+    "cli": ("", *_FRONT, "server", "wire", "books", "pricing", "outbox", "ledger.journal", "ledger.record"),
     "__main__": ("cli",),
-    "testing": ("", *_LAYERS, "ledger", "ledger.*", "guard", "audit", "manager", "config"),
+    "testing": ("", *_LAYERS, "ledger", "ledger.*", "guard", "books", "manager", "config"),
     "": ("config", "errors", "guard", "manager", "pricing", "reservation"),
 }  # fmt: skip
 

@@ -12,9 +12,9 @@ from typing import IO, Any
 
 import click
 
-from coreason_budget import export as lines
-from coreason_budget.audit import Difference, Report
-from coreason_budget.audit import audit as run_audit
+from coreason_budget.books import export as lines
+from coreason_budget.books.audit import Difference, Report
+from coreason_budget.books.audit import audit as run_audit
 from coreason_budget.cli.base import REFUSED, budget, cli, command, failing, table
 from coreason_budget.errors import ConfigError
 from coreason_budget.ledger.journal import JournalEntry

@@ -8,7 +8,7 @@ from itertools import count
 
 import pytest
 
-from coreason_budget.audit import audit
+from coreason_budget.books.audit import audit
 from coreason_budget.errors import InvalidAmountError
 from coreason_budget.guard import BudgetGuard
 from coreason_budget.ledger.base import Charge

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from attrs import frozen
 
-from coreason_budget.audit import audit
+from coreason_budget.books.audit import audit
 from coreason_budget.errors import BudgetExceededError
 from coreason_budget.guard import BudgetGuard
 from coreason_budget.ledger.redis.ledger import RedisLedger

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from coreason_budget.audit import audit
+from coreason_budget.books.audit import audit
 from coreason_budget.ledger import open_ledger
 from tests.faults.servers import PrivateServer
 from tests.server.service import Service

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coreason_budget import BudgetExceededError, LedgerCorruptError, LedgerUnavailableError
-from coreason_budget.audit import audit
+from coreason_budget.books.audit import audit
 from coreason_budget.ledger import Ledger, open_ledger
 from coreason_budget.ledger.journal import (
     KINDS,

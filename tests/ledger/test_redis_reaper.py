@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fakeredis import FakeRedis, FakeServer
 
-from coreason_budget.audit import audit
+from coreason_budget.books.audit import audit
 from coreason_budget.errors import LedgerCorruptError, LedgerUnavailableError, ReservationError
 from coreason_budget.guard import BudgetGuard
 from coreason_budget.ledger.redis.client import Link

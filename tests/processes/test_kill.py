@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from coreason_budget.audit import audit
+from coreason_budget.books.audit import audit
 from coreason_budget.ledger.sqlite import SqliteLedger
 from coreason_budget.model import Subject
 from coreason_budget.testing.kit import USD, books, guard_on, limit

@@ -8,7 +8,7 @@ from multiprocessing.connection import Connection
 
 import pytest
 
-from coreason_budget.audit import audit
+from coreason_budget.books.audit import audit
 from coreason_budget.errors import LedgerUnavailableError
 from coreason_budget.ledger.redis.ledger import RedisLedger
 from tests.faults.amnesia.kit import CENT, NAMESPACE, assert_halted, forget_all, guard_of, noticed, used

@@ -14,7 +14,7 @@ import pytest
 
 from coreason_budget import BudgetManager
 from coreason_budget.cli import cli
-from tests.test_cli import answer, run
+from tests.cli.test_commands import answer, run
 
 
 def tamper(statement: str) -> None:

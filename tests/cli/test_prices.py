@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from coreason_budget.pricing import PricingEngine, ranks
+from tests.cli.test_commands import answer, run
 from tests.pricing.test_ranks import cache, server
-from tests.test_cli import answer, run
 
 __all__ = ["cache", "server"]
 

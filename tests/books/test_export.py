@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 
 from coreason_budget import BudgetConfig, BudgetManager
-from coreason_budget.export import COLUMNS, csv_head, csv_line, json_line
+from coreason_budget.books.export import COLUMNS, csv_head, csv_line, json_line
 from coreason_budget.ledger.base import Ledger
 from coreason_budget.ledger.journal import JournalEntry
 from coreason_budget.model import Amounts

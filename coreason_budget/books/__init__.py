@@ -1,0 +1,1 @@
+"""The books, for whoever runs a budget: proved, handed on, and asked."""
