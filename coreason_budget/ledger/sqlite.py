@@ -15,9 +15,9 @@ from coreason_budget.ledger.life import halted
 from coreason_budget.ledger.record import LAPSED, Record, decode, encode
 from coreason_budget.ledger.rules import check_sound
 from coreason_budget.ledger.serial import SerialLedger
-from coreason_budget.ledger.sqlite_file import JOURNAL_MODE, Kind, SqliteFile
 from coreason_budget.ledger.sqlite_life import Floor, SqliteLife
 from coreason_budget.model import Account, Plan, Standings
+from coreason_budget.storage.sqlite_file import JOURNAL_MODE, Kind, SqliteFile
 
 SCHEMA = 2
 _PURGED_AT_ONCE = 100

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from attrs import frozen
@@ -18,10 +19,10 @@ from coreason_budget.errors import (
 )
 from coreason_budget.ledger.base import Clock, Ledger, Outcome
 from coreason_budget.limits import LimitBook
-from coreason_budget.outbox.lock import delivering
 from coreason_budget.outbox.spend import CHARGE, DOUBTFUL, FAILED, Pricer, Queued, Spend
-from coreason_budget.outbox.store import Store
+from coreason_budget.outbox.store import OutboxBrokenError, Store
 from coreason_budget.outbox.underway import Underway
+from coreason_budget.storage.lock import locked
 
 _PATIENCE_S = 10.0
 _LOOK_EVERY_S = 1.0
@@ -128,7 +129,7 @@ class Outbox:
         Raises:
             LedgerUnavailableError: The ledger does not answer.
         """
-        with delivering(self.path, patience_s) as is_mine:
+        with self._delivering(patience_s) as is_mine:
             if not is_mine:
                 return None
             arrived = done = last = 0
@@ -145,6 +146,17 @@ class Outbox:
     def now_us(self) -> int:
         """This host's time."""
         return self._clock(time.time_ns() // 1000)
+
+    @contextmanager
+    def _delivering(self, patience_s: float) -> Iterator[bool]:
+        """Whether the caller is the one that delivers during the block."""
+        with ExitStack() as stack:
+            try:
+                # Where nothing can be locked several may deliver: each entry still counts once, and in order.
+                is_mine = stack.enter_context(locked(f"{self.path}.lock", patience_s))
+            except OSError as error:
+                raise OutboxBrokenError(f"the outbox's lock file cannot be used: {error}") from error
+            yield is_mine
 
     def _adopt(self) -> None:
         """Keep what others were sending when they died."""

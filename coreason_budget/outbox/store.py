@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from coreason_budget.errors import BudgetError, ConfigError, IdempotencyConflictError, LedgerUnavailableError
-from coreason_budget.ledger.sqlite_file import Kind, SqliteFile
 from coreason_budget.model import Amounts
 from coreason_budget.outbox.spend import DOUBTFUL, FAILED, WAITING, Queued, Spend, encode
+from coreason_budget.storage.sqlite_file import Kind, SqliteFile
 
 SCHEMA = 1
 # A caller that waits longer than its deadline is better than spend that is lost.

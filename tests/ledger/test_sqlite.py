@@ -24,10 +24,10 @@ from coreason_budget.errors import (
     OutcomeUnknownError,
 )
 from coreason_budget.guard import BudgetGuard
-from coreason_budget.ledger import sqlite_file
 from coreason_budget.ledger.sqlite import SCHEMA, SqliteLedger
-from coreason_budget.ledger.sqlite_file import JOURNAL_MODE
 from coreason_budget.model import Amounts
+from coreason_budget.storage import sqlite_file
+from coreason_budget.storage.sqlite_file import JOURNAL_MODE
 from coreason_budget.testing import ManualClock
 from coreason_budget.testing.fork import in_fork
 from coreason_budget.testing.kit import ALICE, BOB, DAY_S, USD, books, guard_on, limit, standing

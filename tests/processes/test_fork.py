@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from coreason_budget.errors import ConfigError
-from coreason_budget.ledger import sqlite_file
 from coreason_budget.ledger.memory import MemoryLedger
 from coreason_budget.ledger.rules import Movement
 from coreason_budget.ledger.sqlite import SqliteLedger
 from coreason_budget.model import Amounts
+from coreason_budget.storage import sqlite_file
 from coreason_budget.testing.fork import in_fork
 from coreason_budget.testing.kit import ALICE, BOB, USD, book, guard_on, limit, standing
 

@@ -16,9 +16,9 @@ import pytest
 
 from coreason_budget.errors import LedgerUnavailableError
 from coreason_budget.guard import BudgetGuard
-from coreason_budget.ledger import sqlite_file
 from coreason_budget.ledger.sqlite import SqliteLedger
 from coreason_budget.model import Amounts, Subject
+from coreason_budget.storage import sqlite_file
 from coreason_budget.testing.fork import in_fork
 from coreason_budget.testing.kit import USD, guard_on, limit
 from tests.scale import scaled
@@ -33,7 +33,7 @@ OFFSETS = scaled(200, 5000)
 # Changes everything in one transaction, more than the page cache holds, and dies before its commit.
 _DIES = """
 import os, signal, sys
-from coreason_budget.ledger import sqlite_file
+from coreason_budget.storage import sqlite_file
 from coreason_budget.model import Amounts
 from tests.processes.test_sqlite_crash import WHO, open_guard
 sqlite_file.JOURNAL_MODE = "truncate"

@@ -15,7 +15,7 @@ from typing import Any
 from attrs import frozen
 
 from coreason_budget.errors import ConfigError, LedgerCorruptError, LedgerUnavailableError, OutcomeUnknownError
-from coreason_budget.ledger.forking import ForkGate
+from coreason_budget.storage.forking import ForkGate
 
 # Older libraries can corrupt a WAL under concurrent checkpoints: https://sqlite.org/wal.html#walresetbug
 JOURNAL_MODE = "wal" if sqlite3.sqlite_version_info >= (3, 51, 3) else "truncate"

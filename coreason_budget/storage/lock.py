@@ -1,4 +1,4 @@
-"""One process at a time delivers an outbox. The system frees the lock of one that dies."""
+"""A lock on a file, between the processes of one host. The system frees the lock of one that dies."""
 
 from __future__ import annotations
 
@@ -7,31 +7,28 @@ import random
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-
-from coreason_budget.outbox.store import OutboxBrokenError
 
 try:
     import fcntl
-except ImportError:  # Windows: several may deliver; each entry still counts once, and in order.
+except ImportError:  # Windows: everybody is told that the lock is theirs.
     fcntl = None  # type: ignore[assignment]
 
 _NAP_S = 0.01
 
 
 @contextmanager
-def delivering(path: Path, patience_s: float = 0) -> Iterator[bool]:
-    """Whether the caller is the one that delivers the outbox at ``path`` during the block.
+def locked(path: str, patience_s: float = 0) -> Iterator[bool]:
+    """Whether the caller has the lock on the file at ``path`` during the block; made if it is not there.
 
-    The lock is on a file beside it: closing a second handle of the outbox itself would drop SQLite's.
+    Never one that SQLite has open: closing a second handle of that would drop SQLite's own locks.
+
+    Raises:
+        OSError: The file cannot be used.
     """
     if fcntl is None:
         yield True
         return
-    try:
-        handle = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError as error:
-        raise OutboxBrokenError(f"the outbox's lock file cannot be used: {error}") from error
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         yield _lock(handle, time.monotonic() + patience_s)
     finally:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from coreason_budget.errors import LedgerUnavailableError
-from coreason_budget.ledger import sqlite_file
-from coreason_budget.ledger.sqlite_file import Kind, SqliteFile
+from coreason_budget.storage import sqlite_file
+from coreason_budget.storage.sqlite_file import Kind, SqliteFile
 
 KIND = Kind("box", "box", 7, "CREATE TABLE thing (name TEXT) STRICT;", "DELETE FROM thing WHERE FALSE")
 COUNT = "SELECT count(*) FROM thing"
