@@ -46,7 +46,7 @@ def open_ledger(
 
         return RedisLedger(url, namespace=namespace, timezone=timezone, allow_eviction=allow_eviction, **common)
     if scheme == "sqlite":
-        from coreason_budget.ledger.sqlite import SqliteLedger
+        from coreason_budget.ledger.sqlite.ledger import SqliteLedger
 
         return SqliteLedger(_sqlite_path(url), namespace=namespace, timezone=timezone, **common)
     if url.rstrip("/") == "memory:":

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from coreason_budget.ledger.base import Clock, Ledger
-from coreason_budget.ledger.sqlite import SqliteLedger
+from coreason_budget.ledger.sqlite.ledger import SqliteLedger
 from coreason_budget.testing import LedgerContract
 
 

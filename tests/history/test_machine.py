@@ -22,7 +22,7 @@ from coreason_budget.guard import BudgetGuard
 from coreason_budget.ledger.base import Charge, Ledger, Outcome, Refused, Reserve
 from coreason_budget.ledger.memory import MemoryLedger
 from coreason_budget.ledger.redis.ledger import RedisLedger
-from coreason_budget.ledger.sqlite import SqliteLedger
+from coreason_budget.ledger.sqlite.ledger import SqliteLedger
 from coreason_budget.model import Amounts, Entry, Subject
 from coreason_budget.testing import ManualClock
 from coreason_budget.testing.kit import guard_on, limit

@@ -13,7 +13,7 @@ from attrs import evolve
 from coreason_budget.guard import BudgetGuard
 from coreason_budget.ledger.base import Ledger
 from coreason_budget.ledger.redis.ledger import RedisLedger
-from coreason_budget.ledger.sqlite import SqliteLedger
+from coreason_budget.ledger.sqlite.ledger import SqliteLedger
 from coreason_budget.model import Subject
 from coreason_budget.testing.crowd import in_processes
 from coreason_budget.testing.kit import guard_on, limit

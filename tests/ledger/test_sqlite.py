@@ -24,7 +24,8 @@ from coreason_budget.errors import (
     OutcomeUnknownError,
 )
 from coreason_budget.guard import BudgetGuard
-from coreason_budget.ledger.sqlite import SCHEMA, SqliteLedger
+from coreason_budget.ledger.sqlite.ledger import SqliteLedger
+from coreason_budget.ledger.sqlite.tables import SCHEMA
 from coreason_budget.model import Amounts
 from coreason_budget.storage import sqlite_file
 from coreason_budget.storage.sqlite_file import JOURNAL_MODE

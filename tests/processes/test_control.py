@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from coreason_budget.ledger.sqlite import SqliteLedger
+from coreason_budget.ledger.sqlite.ledger import SqliteLedger
 from coreason_budget.testing.crowd import in_processes
 from coreason_budget.testing.races import over_admission
 from tests.processes.naive import NaiveRedis, NaiveSqlite

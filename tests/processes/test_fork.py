@@ -11,7 +11,7 @@ import pytest
 from coreason_budget.errors import ConfigError
 from coreason_budget.ledger.memory import MemoryLedger
 from coreason_budget.ledger.rules import Movement
-from coreason_budget.ledger.sqlite import SqliteLedger
+from coreason_budget.ledger.sqlite.ledger import SqliteLedger
 from coreason_budget.model import Amounts
 from coreason_budget.storage import sqlite_file
 from coreason_budget.testing.fork import in_fork

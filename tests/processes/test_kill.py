@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from coreason_budget.books.audit import audit
-from coreason_budget.ledger.sqlite import SqliteLedger
+from coreason_budget.ledger.sqlite.ledger import SqliteLedger
 from coreason_budget.model import Subject
 from coreason_budget.testing.kit import USD, books, guard_on, limit
 
@@ -22,7 +22,7 @@ _LIMITS = (limit("user", 10**6 * USD), limit("project", 10**6 * USD), limit("glo
 _WHO = Subject("alice", "launch")
 _WRITER = """
 import sys
-from coreason_budget.ledger.sqlite import SqliteLedger
+from coreason_budget.ledger.sqlite.ledger import SqliteLedger
 from coreason_budget.model import Amounts, Subject
 from coreason_budget.testing.kit import guard_on
 from tests.processes.test_kill import _LIMITS, _WHO

@@ -16,7 +16,7 @@ import pytest
 
 from coreason_budget.errors import LedgerUnavailableError
 from coreason_budget.guard import BudgetGuard
-from coreason_budget.ledger.sqlite import SqliteLedger
+from coreason_budget.ledger.sqlite.ledger import SqliteLedger
 from coreason_budget.model import Amounts, Subject
 from coreason_budget.storage import sqlite_file
 from coreason_budget.testing.fork import in_fork

@@ -15,7 +15,7 @@ import pytest
 
 from coreason_budget.errors import LedgerCorruptError
 from coreason_budget.guard import BudgetGuard
-from coreason_budget.ledger.sqlite import SqliteLedger
+from coreason_budget.ledger.sqlite.ledger import SqliteLedger
 from coreason_budget.model import Amounts
 from coreason_budget.testing.crowd import in_threads
 from coreason_budget.testing.kit import ALICE, USD, guard_on, limit, standing

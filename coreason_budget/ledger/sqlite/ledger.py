@@ -1,0 +1,174 @@
+"""The verbs on one SQLite file. Its transactions run one after another."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from coreason_budget.errors import ConfigError
+from coreason_budget.ledger.base import Clock, LedgerStatus, Reading
+from coreason_budget.ledger.journal import JOURNAL_LENGTH, PAGE, JournalEntry
+from coreason_budget.ledger.life import halted
+from coreason_budget.ledger.record import LAPSED, Record
+from coreason_budget.ledger.serial import SerialLedger
+from coreason_budget.ledger.sqlite.epoch import Floor, SqliteLife
+from coreason_budget.ledger.sqlite.tables import CREATE, SCHEMA, TIMEZONE, WRITABLE, SqliteTransaction
+from coreason_budget.model import Plan
+from coreason_budget.storage.sqlite_file import JOURNAL_MODE, Kind, SqliteFile
+
+
+class SqliteLedger(SerialLedger):
+    """Budgets in one file. What was acknowledged survives a power cut.
+
+    Time is the host's clock. Each thread of each process has a connection of its own.
+
+    Args:
+        path: The file; made if it is not there (its folder must be).
+        namespace: Whose budgets: namespaces share a file and nothing in it.
+        timezone: The zone the accounts are kept in; a file keeps to one.
+        timeout_s: How long one operation may wait for other writers. A commit that runs is
+            not abandoned.
+        clock: The host's time (microseconds) -> the time to use.
+        journal_length: How many entries the journal keeps (some hundred more at times), 0 for none.
+
+    Raises:
+        ConfigError: The path cannot be a database.
+    """
+
+    name = "sqlite"
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        namespace: str = "coreason",
+        timezone: str = "UTC",
+        timeout_s: float = 1.0,
+        clock: Clock = int,
+        journal_length: int = JOURNAL_LENGTH,
+    ) -> None:
+        kind = Kind("ledger", "ledger_url", SCHEMA, CREATE, WRITABLE, is_replaceable=True)
+        self._file = SqliteFile(path, kind, self._join)
+        self.path = self._file.path
+        self._namespace = namespace
+        self._timezone = timezone
+        self._timeout_s = timeout_s
+        self._clock = clock
+        self._journal_length = journal_length
+        self._life = SqliteLife(namespace, SCHEMA, timezone)
+
+    def read(self, plan: Plan) -> Reading:
+        """See `Ledger.read`. Refused on a disk that takes no writes: what could not be booked is not admitted."""
+        self._file.prove(self._timeout_s)
+        return super().read(plan)
+
+    def ping(self) -> None:
+        """See `Ledger.ping`."""
+        with self._write(""):
+            pass
+        self._file.prove(self._timeout_s)
+
+    def accounts(self) -> Iterator[str]:
+        """See `Ledger.accounts`."""
+        key = ""
+        while True:
+            with self._read() as transaction:
+                keys = transaction.account_keys(key)
+            yield from keys
+            if len(keys) < PAGE:
+                return
+            key = keys[-1]
+
+    def reservations(self) -> Iterator[Record]:
+        """See `Ledger.reservations`."""
+        yield from self._records(is_open=True)
+        yield from (r for r in self._records(is_open=False) if (r.verb, r.state) == ("reserve", LAPSED))
+
+    def _records(self, *, is_open: bool) -> Iterator[Record]:
+        op_id = ""
+        while True:
+            with self._read() as transaction:
+                records = transaction.records(op_id, is_open)
+            yield from records
+            if len(records) < PAGE:
+                return
+            op_id = records[-1].op_id
+
+    def status(self) -> LedgerStatus:
+        """See `Ledger.status`."""
+        floor = self._life.floor
+        with self._file.read(self._timeout_s) as connection:
+            trouble, life, sequence = self._life.stand(connection.execute, floor)
+            count = self._transaction(connection).open_reservations()
+        epoch, since_us = ("", None) if life is None else (life.id, life.since_us)
+        return LedgerStatus(trouble, count, epoch, since_us, sequence, self._kept())
+
+    def accept(self) -> bool:
+        """See `Ledger.accept`."""
+        floor = self._life.floor
+        with self._file.write(self._timeout_s) as connection:
+            return self._life.accept(connection.execute, floor)
+
+    def close(self) -> None:
+        """See `Ledger.close`. Closes the calling thread's connection."""
+        self._file.close()
+
+    @contextmanager
+    def _write(self, op_id: str) -> Iterator[SqliteTransaction]:
+        floor = self._life.floor
+        with self._halting(floor), self._file.write(self._timeout_s, op_id) as connection:
+            self._compare(connection, floor)
+            before = connection.total_changes
+            yield self._transaction(connection)
+            has_written = connection.total_changes > before
+            committed = self._life.advance(connection.execute) if has_written else int
+        committed()
+
+    @contextmanager
+    def _read(self) -> Iterator[SqliteTransaction]:
+        floor = self._life.floor
+        with self._halting(floor), self._file.read(self._timeout_s) as connection:
+            self._compare(connection, floor)
+            yield self._transaction(connection)
+
+    def _compare(self, connection: sqlite3.Connection, floor: Floor) -> None:
+        if self._life.loss(connection.execute, floor):
+            raise _LossError
+
+    @contextmanager
+    def _halting(self, floor: Floor) -> Iterator[None]:
+        """Halt the namespace for everybody if it lost what this process knows."""
+        try:
+            yield
+        except _LossError:
+            with self._file.write(self._timeout_s) as connection:
+                reason = self._life.halt(connection.execute, floor)
+            raise halted(reason) from None
+
+    def _kept(self) -> dict[str, str]:
+        server = f"sqlite {sqlite3.sqlite_version}"
+        return {"server": server, "file": str(self.path), "journal_mode": JOURNAL_MODE, "synchronous": "full"}
+
+    def _transaction(self, connection: sqlite3.Connection) -> SqliteTransaction:
+        now_us = self._clock(time.time_ns() // 1000)
+        return SqliteTransaction(connection, self._namespace, now_us, self._journal_length)
+
+    def _join(self, connection: sqlite3.Connection) -> None:
+        row = connection.execute(TIMEZONE, (self._namespace,)).fetchone()
+        if row is None:
+            self._life.begin(connection.execute)
+            transaction = self._transaction(connection)
+            transaction.note(JournalEntry(transaction.now_us, "begin"))
+        elif row[0] != self._timezone:
+            raise ConfigError(
+                f"timezone: {self.path} keeps namespace {self._namespace!r} in {row[0]}, not {self._timezone}; "
+                "set that zone, or use another namespace or file",
+                field="timezone",
+            )
+
+
+class _LossError(Exception):
+    """The file lost what this process knows."""
