@@ -356,7 +356,7 @@ def _limits(config: BudgetConfig, pricing: PricingEngine) -> tuple[str, list[Lim
     """The time zone and the limits: the file's, and the daily ones where it says nothing of them."""
     if config.limits_file is None:
         return config.timezone, list(config.daily_limits)
-    from coreason_budget.limits_file import read_limits_file
+    from coreason_budget.limits.file import read_limits_file
 
     file = read_limits_file(config.limits_file, pricing.canonical)
     if file.timezone and config.timezone not in (file.timezone, "UTC"):

@@ -20,7 +20,7 @@ import pytest
 from attrs import fields
 
 from coreason_budget.config import PREFIX, BudgetConfig, describe
-from coreason_budget.limits_file import read_limits_file
+from coreason_budget.limits.file import read_limits_file
 from tests.server.service import Service
 
 ROOT = Path(__file__).parent.parent

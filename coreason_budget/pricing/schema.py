@@ -21,7 +21,7 @@ from coreason_budget.pricing.price import (
 )
 
 if TYPE_CHECKING:
-    from coreason_budget.pricing.table import Reader
+    from coreason_budget.yaml_nodes import Reader
 
 SCHEMA = "1"
 MODES = ("chat", "embedding", "rerank")

@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 
 from coreason_budget.errors import ConfigError
+from coreason_budget.yaml_nodes import Reader
 
 BUNDLED = Path(__file__).with_name("choices.yaml")
 DEFAULT_SOURCE = "https://github.com/BerriAI/litellm/blob/main/model_prices_and_context_window.json"
@@ -74,14 +75,14 @@ def read_choices(path: Path | None = None) -> Choices:
     Raises:
         ConfigError: They cannot be used; names the file.
     """
-    import yaml
-
     path = path or BUNDLED
+    reader = Reader(str(path), "choices")
+    root = reader.compose(reader.load(path))
     try:
-        found = yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CBaseLoader", yaml.BaseLoader))
+        found = reader.plain(root)
         files = tuple(_file(name, keys) for name, keys in found["files"].items())
         return Choices(files, {rule: dict(found.get(rule) or {}) for rule in _RULES})
-    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise ConfigError(f"{path}: cannot be used: {error}", field="choices") from None
 
 

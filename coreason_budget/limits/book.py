@@ -4,34 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from attrs import frozen
-
 from coreason_budget.errors import ConfigError
+from coreason_budget.limits.limit import Limit
 from coreason_budget.model import Account, Amounts, Entry, Plan, Scope, Subject
 from coreason_budget.windows import Calendar
 
 _CACHED_SUBJECTS = 4096
 
 Accounts = tuple[tuple[Account, int | None], ...]
-
-
-@frozen
-class Limit:
-    """An amount per window: for every scope of a kind, or for one (``id``) instead.
-
-    ``amount`` is in the unit's own whole units (nanos for usd); None lifts the limit.
-    """
-
-    kind: str
-    id: str | None
-    window: str
-    unit: str
-    amount: int | None
-
-    @property
-    def place(self) -> tuple[str, str | None, str, str]:
-        """What two limits may not both speak about."""
-        return self.kind, self.id, self.window, self.unit
 
 
 class LimitBook:

@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coreason_budget import limits as limits_module
 from coreason_budget.errors import ConfigError
 from coreason_budget.limits import Limit, LimitBook
 from coreason_budget.model import UNITS, WINDOWS, Amounts, Subject
@@ -139,7 +138,7 @@ def test_midnight_opens_new_accounts_to_the_microsecond():
 
 def test_the_cache_is_bounded(monkeypatch):
     """A flood of new users does not fill the memory, and each still has its own accounts."""
-    monkeypatch.setattr(limits_module, "_CACHED_SUBJECTS", 10)
+    monkeypatch.setattr("coreason_budget.limits.book._CACHED_SUBJECTS", 10)
     book = LimitBook([], Calendar())
     for i in range(35):
         account, _ = book.accounts(Subject.of(f"user{i}"), NOW_US)[0]
