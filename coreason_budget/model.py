@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import TypeAlias
 
 from attrs import field, frozen
 
 from coreason_budget.errors import InvalidAmountError, InvalidIdError
+from coreason_budget.moments import US_PER_S, to_moment
 from coreason_budget.money import to_usd
 
 BUILT_IN_KINDS = ("user", "project", "model", "global")
@@ -168,7 +169,7 @@ class Account:
         if self.end_s is None:
             return None
         life_s = _SHORT_LIFE_S if self.window in ("minute", "hour") else _LIFE_S
-        return (self.end_s + life_s) * 1_000_000
+        return (self.end_s + life_s) * US_PER_S
 
     @key.default
     def _make_key(self) -> str:
@@ -184,7 +185,7 @@ class Account:
     @property
     def resets_at(self) -> datetime | None:
         """When the window ends, in UTC; None for ``total``."""
-        return None if self.end_s is None else datetime.fromtimestamp(self.end_s, UTC)
+        return None if self.end_s is None else to_moment(self.end_s * US_PER_S)
 
 
 @frozen

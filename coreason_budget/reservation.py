@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from types import TracebackType
 from typing import Protocol
 
 from coreason_budget.errors import ReservationNotSettledError
 from coreason_budget.model import Balance, Entry, Hold, Receipt
+from coreason_budget.moments import to_moment
 from coreason_budget.money import Usd, to_usd
 
 _log = logging.getLogger("coreason_budget")
@@ -77,7 +78,7 @@ class Reservation:
     @property
     def lapses_at(self) -> datetime:
         """When it lapses, by the ledger's clock (UTC)."""
-        return datetime.fromtimestamp(self._hold.lapses_us / 1_000_000, UTC)
+        return to_moment(self._hold.lapses_us)
 
     @property
     def balances(self) -> tuple[Balance, ...]:

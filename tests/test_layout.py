@@ -14,9 +14,9 @@ MODULES = {
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
     for path in sorted(PACKAGE.rglob("*.py"))
 }
-_LAYERS = ("errors", "money", "model", "windows", "limits")
+_LAYERS = ("errors", "moments", "money", "model", "windows", "limits")
 _RULES = ("ledger.record", "ledger.journal", "ledger.base", "ledger.rules", "ledger.life")
-_FRONT = ("manager", "reservation", "config", "errors", "model", "money")
+_FRONT = ("manager", "reservation", "config", "errors", "moments", "model", "money")
 
 # Folders whose modules may import each other.
 FOLDERS = (
@@ -36,8 +36,9 @@ FOLDERS = (
 # "ledger" its `open_ledger` alone.
 MAY_IMPORT = {
     "errors": (),
+    "moments": (),
     "money": ("errors",),
-    "model": ("errors", "money"),
+    "model": ("errors", "moments", "money"),
     "windows": ("errors", "money", "model"),
     "limits": ("errors", "money", "model", "windows"),
     "limits.file": (*_LAYERS, "yaml_nodes"),

@@ -14,11 +14,12 @@ from coreason_budget.ledger.base import Ledger
 from coreason_budget.ledger.journal import JournalEntry, Movement, Page
 from coreason_budget.ledger.record import OPEN
 from coreason_budget.model import Account
+from coreason_budget.moments import US_PER_S
 
 _BATCH = 100
 _TRIES = 3
 # An entry is timed when its operation reads and stands where it writes: at most a time-out later.
-_LONGEST_OPERATION_US = 60 * 1_000_000
+_LONGEST_OPERATION_US = 60 * US_PER_S
 
 Tell = Callable[[int], object]
 
@@ -211,7 +212,7 @@ class _Audit:
             return True
         if self._since_us is None or account is None:
             return False
-        return account.start_s * 1_000_000 >= self._since_us + _LONGEST_OPERATION_US
+        return account.start_s * US_PER_S >= self._since_us + _LONGEST_OPERATION_US
 
 
 def _holds(movements: Iterable[Movement]) -> dict[str, int]:

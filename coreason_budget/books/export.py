@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 from coreason_budget.ledger.journal import JournalEntry, Movement
 from coreason_budget.model import BUILT_IN_KINDS, Scope
+from coreason_budget.moments import US_PER_S, to_moment
 from coreason_budget.money import usd_text
 
 COLUMNS = (
@@ -25,7 +25,7 @@ def values(entry: JournalEntry) -> dict[str, Any]:
     """An entry as JSON values. USD is exact text; ``spent_usd`` of all entries adds up to what was spent."""
     scopes = [Scope.parse(text) for text in entry.subject]
     return {
-        "at": datetime.fromtimestamp(entry.at_us / 1_000_000, UTC).isoformat(timespec="microseconds"),
+        "at": to_moment(entry.at_us).isoformat(timespec="microseconds"),
         "kind": entry.kind,
         "op_id": entry.op_id,
         "reservation": entry.reserved_as,
@@ -69,7 +69,7 @@ def csv_line(entry: JournalEntry) -> str:
 
 def _movement(movement: Movement) -> dict[str, Any]:
     account = movement.account
-    start = datetime.fromtimestamp(account.start_s, UTC).isoformat()
+    start = to_moment(account.start_s * US_PER_S).isoformat()
     moved: dict[str, Any] = {"scope": str(account.scope), "window": account.window, "from": start, "unit": account.unit}
     if account.unit == "usd":
         return {**moved, "used_usd": usd_text(movement.used), "reserved_usd": usd_text(movement.reserved)}

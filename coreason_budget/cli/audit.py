@@ -6,7 +6,7 @@ import itertools
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,6 +20,7 @@ from coreason_budget.errors import ConfigError
 from coreason_budget.ledger.journal import JournalEntry
 from coreason_budget.manager import BudgetManager
 from coreason_budget.model import Account
+from coreason_budget.moments import US_PER_S, to_moment, to_us
 from coreason_budget.money import to_usd
 from coreason_budget.wire.answers import Json, in_unit, moment, money
 
@@ -85,7 +86,7 @@ def _name(key: str) -> str:
         account = Account.parse(key, None)
     except ValueError:
         return key
-    start = "" if account.window == "total" else f" from {moment(_moment(account.start_s * 1_000_000))}"
+    start = "" if account.window == "total" else f" from {moment(_moment(account.start_s * US_PER_S))}"
     return f"{account.scope} {account.window}{start} {account.unit}"
 
 
@@ -127,16 +128,14 @@ def _text(report: Report) -> str:
 
 
 def _moment(us: int | None) -> datetime | None:
-    return None if us is None else datetime.fromtimestamp(us / 1_000_000, UTC)
+    return None if us is None else to_moment(us)
 
 
 def _since(_: click.Context, __: click.Parameter, text: str | None) -> int:
     if text is None:
         return 0
     try:
-        read = datetime.fromisoformat(text)
-        since = read if read.tzinfo else read.replace(tzinfo=UTC)
-        return (since - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+        return to_us(datetime.fromisoformat(text))
     except (ValueError, OverflowError):
         raise click.BadParameter(f"{text!r}: write 2026-11-24 or 2026-11-24T08:30:00+01:00") from None
 

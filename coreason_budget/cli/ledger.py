@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -13,6 +12,7 @@ from coreason_budget.cli.base import UNAVAILABLE, budget, cli, command, table
 from coreason_budget.config import hide_password
 from coreason_budget.errors import ConfigError
 from coreason_budget.manager import BudgetManager
+from coreason_budget.moments import to_moment
 from coreason_budget.wire import answers
 
 
@@ -74,7 +74,7 @@ def _status(manager: BudgetManager) -> dict[str, Any]:
         "status": "halted" if status["trouble"] else "healthy",
         "trouble": status.pop("trouble"),
         "epoch": status.pop("epoch"),
-        "since": None if since_us is None else answers.moment(datetime.fromtimestamp(since_us // 10**6, UTC)),
+        "since": None if since_us is None else answers.moment(to_moment(since_us)),
         **status,
     }
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +10,7 @@ from attrs import asdict
 
 from coreason_budget.cli.base import Command, answering, budget, cli, command, table
 from coreason_budget.errors import BudgetError, ConfigError
+from coreason_budget.moments import to_moment
 from coreason_budget.money import to_usd
 from coreason_budget.wire import answers
 
@@ -113,4 +113,4 @@ def _row(entry: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _moment(us: int) -> str:
-    return datetime.fromtimestamp(us // 1_000_000, UTC).isoformat()
+    return to_moment(us).isoformat()

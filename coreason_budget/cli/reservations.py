@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -10,6 +10,7 @@ import click
 
 from coreason_budget.cli.base import as_json, budget, cli, command, say, table
 from coreason_budget.ledger.record import Record
+from coreason_budget.moments import to_moment
 from coreason_budget.money import to_usd
 from coreason_budget.wire.answers import Json, ended, moment, money
 
@@ -59,7 +60,7 @@ def _answer(record: Record) -> Json:
 
 
 def _lapses_at(record: Record) -> datetime:
-    return datetime.fromtimestamp(record.lapses_us / 1_000_000, UTC)
+    return to_moment(record.lapses_us)
 
 
 def _reserved(record: Record) -> str | int | None:
