@@ -44,7 +44,7 @@ class Reader:
             with open(path, "rb") as file:
                 return file.read(MAX_FILE_BYTES + 1)
         except (OSError, ValueError) as error:
-            self.fail(1, f"cannot be read: {error}")
+            self.fail(1, f"cannot be read: {error}; {self.field} names it")
 
     def compose(self, raw: bytes) -> Any:
         """Give the root node: one document of plain text, lists and mappings, without anchors and tags."""
