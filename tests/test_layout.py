@@ -15,7 +15,7 @@ MODULES = {
     for path in sorted(PACKAGE.rglob("*.py"))
 }
 _LAYERS = ("errors", "moments", "money", "model", "windows", "limits")
-_RULES = ("ledger.record", "ledger.journal", "ledger.base", "ledger.rules", "ledger.life")
+_RULES = ("ledger.record", "ledger.journal", "ledger.base", "ledger.rules", "ledger.epoch")
 _FRONT = ("manager", "reservation", "config", "errors", "moments", "model", "money")
 
 # Folders whose modules may import each other.
@@ -47,7 +47,7 @@ MAY_IMPORT = {
     "storage": ("errors",),
     "ledger.record": _LAYERS,
     "ledger.journal": (*_LAYERS, "ledger.record"),
-    "ledger.life": ("errors",),
+    "ledger.epoch": ("errors",),
     "ledger.base": (*_LAYERS, "ledger.record", "ledger.journal"),
     "ledger.rules": (*_LAYERS, "ledger.record", "ledger.journal", "ledger.base"),
     "ledger.serial": (*_LAYERS, *_RULES),
@@ -197,7 +197,7 @@ def test_every_module_has_a_row_and_every_row_a_module():
         ("coreason_budget.guard", "from coreason_budget.config import BudgetConfig"),
         ("coreason_budget.ledger.rules", "from coreason_budget.ledger.memory import MemoryLedger"),
         ("coreason_budget.ledger.memory", "from coreason_budget.ledger.sqlite.ledger import SqliteLedger"),
-        ("coreason_budget.ledger.life", "from coreason_budget.ledger.record import Record"),
+        ("coreason_budget.ledger.epoch", "from coreason_budget.ledger.record import Record"),
         ("coreason_budget.storage.sqlite_file", "from coreason_budget.ledger.base import Ledger"),
         ("coreason_budget.ledger.memory", "from coreason_budget.guard import BudgetGuard"),
         ("coreason_budget.ledger.redis.ledger", "from coreason_budget.ledger.memory import MemoryLedger"),

@@ -125,7 +125,7 @@ class LedgerStatus:
     Attributes:
         trouble: Why nothing is admitted; empty if the ledger is healthy.
         open_reservations: How many are open, lapsed ones that nobody met yet among them.
-        epoch: Which life of its data this is; empty before the first operation, and for a ledger
+        epoch: The id of the epoch its data is in; empty before the first operation, and for a ledger
             that dies with its process.
         since_us: When that began, None if it is not known.
         sequence: How many transactions it has seen.

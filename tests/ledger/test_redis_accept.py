@@ -11,7 +11,7 @@ from fakeredis import FakeRedis, FakeServer
 
 from coreason_budget.errors import ConfigError
 from coreason_budget.ledger.redis.client import Link, LinkLostError
-from coreason_budget.ledger.redis.epoch import Epoch
+from coreason_budget.ledger.redis.epoch import RedisEpoch
 from coreason_budget.model import Amounts
 from coreason_budget.testing.kit import ALICE, standing
 from tests.ledger.redis_copies import charged, copy_of, guard_at, ledger_on, put_back
@@ -44,7 +44,7 @@ def test_once_accepted_all_go_on(server: FakeServer, caplog: pytest.LogCaptureFi
 
 
 def test_who_followed_notices_the_next_loss(server: FakeServer) -> None:
-    """From its first contact with the new life it knows how far that was."""
+    """From its first contact with the new epoch it knows how far that was."""
     guard, other = guard_at(server), guard_at(server)
     for each in (guard, other):
         each.charge(ALICE, Amounts(1))
@@ -135,7 +135,7 @@ def test_nothing_to_accept_writes_nothing(server: FakeServer) -> None:
 def test_a_loss_is_accepted_in_its_own_settings_only(
     server: FakeServer, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An operator with others would begin a life that no process could work in."""
+    """An operator with others would begin an epoch that no process could work in."""
     guard, _ = charged(server, 1)
     FakeRedis(server=server).flushall()
     assert_halted(guard)
@@ -184,13 +184,13 @@ def test_an_acceptance_that_is_overtaken_is_no_second_one(server: FakeServer, mo
     guard, _ = charged(server, 1)
     FakeRedis(server=server).flushall()
     assert_halted(guard)
-    write = Epoch.write
+    write = RedisEpoch.write
 
-    def overtaken(self: Epoch, *args: Any) -> bool:
-        monkeypatch.setattr(Epoch, "write", write)
+    def overtaken(self: RedisEpoch, *args: Any) -> bool:
+        monkeypatch.setattr(RedisEpoch, "write", write)
         assert ledger_on(server).accept()
         return write(self, *args)
 
-    monkeypatch.setattr(Epoch, "write", overtaken)
+    monkeypatch.setattr(RedisEpoch, "write", overtaken)
     assert guard.ledger.accept() is False
     guard.charge(ALICE, Amounts(1))

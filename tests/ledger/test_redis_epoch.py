@@ -11,7 +11,7 @@ from redis import ResponseError
 
 from coreason_budget.errors import ConfigError, LedgerCorruptError
 from coreason_budget.ledger.redis.client import Link
-from coreason_budget.ledger.redis.epoch import Epoch
+from coreason_budget.ledger.redis.epoch import RedisEpoch
 from coreason_budget.model import Amounts
 from coreason_budget.testing.kit import ALICE, standing
 from tests.ledger.redis_copies import EPOCH, SEQUENCE, charged, copy_of, guard_at, ledger_on
@@ -125,26 +125,26 @@ def test_who_met_a_transaction_that_failed_in_part_looks_again(
         patch.setattr(Link, "transact", failed)
         with pytest.raises(LedgerCorruptError):
             guard.charge(ALICE, Amounts(1))
-    joined: list[Epoch] = []
-    join = Epoch.join
-    monkeypatch.setattr(Epoch, "join", lambda self, link: (joined.append(self), join(self, link))[1])
+    joined: list[RedisEpoch] = []
+    join = RedisEpoch.join
+    monkeypatch.setattr(RedisEpoch, "join", lambda self, link: (joined.append(self), join(self, link))[1])
     for _ in range(2):
         guard.charge(ALICE, Amounts(1))
     assert len(joined) == 1
 
 
-def test_two_that_begin_at_once_begin_one_life(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_that_begin_at_once_begin_one_epoch(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second finds its WATCH broken, and takes what the first wrote; the journal begins once."""
     first, second = guard_at(server), guard_at(server)
-    write = Epoch.write
+    write = RedisEpoch.write
 
-    def overtaken(self: Epoch, *args: Any) -> bool:
-        monkeypatch.setattr(Epoch, "write", write)
+    def overtaken(self: RedisEpoch, *args: Any) -> bool:
+        monkeypatch.setattr(RedisEpoch, "write", write)
         second.charge(ALICE, Amounts(1))
         assert write(self, *args) is False
         return False
 
-    monkeypatch.setattr(Epoch, "write", overtaken)
+    monkeypatch.setattr(RedisEpoch, "write", overtaken)
     first.charge(ALICE, Amounts(1))
     assert first.ledger.status().epoch == second.ledger.status().epoch
     assert [entry.kind for entry in first.ledger.journal()] == ["begin", "charge", "charge"]

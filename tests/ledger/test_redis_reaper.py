@@ -117,16 +117,16 @@ def test_a_replay_that_is_overtaken_tells_of_the_reservation_that_is_there(
     ledger = RedisLedger("redis://nowhere", timeout_s=10, clock=clock, connect=connector(server))
     other = BudgetGuard(ledger, guard.limits)
     made: list[str] = []
-    look = Reader.look
+    read = Reader.read
 
     def overtaken(self: Reader, link: Link, op_ids: Sequence[str], *rest: Any) -> Any:
         if self is ledger._reader and rest[1:] and not made:
-            monkeypatch.setattr(Reader, "look", look)
+            monkeypatch.setattr(Reader, "read", read)
             guard.release(rival.reservation_id)
             made.append(guard.reserve(ALICE, usd(0.5), idempotency_key="over").reservation_id)
-        return look(self, link, op_ids, *rest)
+        return read(self, link, op_ids, *rest)
 
-    monkeypatch.setattr(Reader, "look", overtaken)
+    monkeypatch.setattr(Reader, "read", overtaken)
     found = other.reserve(ALICE, usd(0.5), idempotency_key="over")
     assert (made, found.replayed) == ([found.reservation_id], True)
     assert standing(guard, ALICE, "user") == (USD // 2, USD // 2)

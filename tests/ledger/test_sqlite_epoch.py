@@ -153,7 +153,7 @@ def test_a_file_begun_anew_is_accepted_or_not_at_all(path: Path, caplog: pytest.
 def test_a_clock_that_is_behind_locks_nobody_out(path: Path, who: str) -> None:
     """What is accepted is later than whatever anybody knew, told by a halt or not."""
     guard, old = _charged(path, 1)
-    guard.ledger._life._known.seen_us += 3600 * 1_000_000  # type: ignore[attr-defined]
+    guard.ledger._epoch._known.seen_us += 3600 * 1_000_000  # type: ignore[attr-defined]
     path.unlink()
     path.write_bytes(old)
     if who == "an operator":
@@ -193,8 +193,8 @@ def test_a_file_that_is_put_back_before_the_halt_is_not_halted(path: Path, monke
     halting = SqliteLedger._halting
 
     @contextmanager
-    def put_back(self: SqliteLedger, floor: Any) -> Iterator[None]:
-        with halting(self, floor):
+    def put_back(self: SqliteLedger, baseline: Any) -> Iterator[None]:
+        with halting(self, baseline):
             try:
                 yield
             finally:

@@ -27,7 +27,7 @@ class Keys:
     ==================  ==========  =====================================================
     key                 type        holds
     ==================  ==========  =====================================================
-    ``{ns}:epoch``      string      which life of this database, its schema and time zone
+    ``{ns}:epoch``      string      which epoch this database is in, its schema and time zone
     ``{ns}:sequence``   string      how many transactions this database has seen
     ``{ns}:a:ACCOUNT``  hash        ``used`` and ``reserved``
     ``{ns}:r:OP_ID``    string      the record of an op id

@@ -10,7 +10,7 @@ from coreason_budget.ledger.journal import PAGE, JournalEntry, Page, decode_entr
 from coreason_budget.ledger.record import LAPSED, OPEN, Record, decode
 from coreason_budget.ledger.redis.client import Link
 from coreason_budget.ledger.redis.codec import NOTE, Command, Keys, pack, standing, time_of, transaction
-from coreason_budget.ledger.redis.epoch import Epoch
+from coreason_budget.ledger.redis.epoch import RedisEpoch
 from coreason_budget.ledger.redis.operation import Operation, Operations
 from coreason_budget.ledger.redis.packets import Reader
 
@@ -18,7 +18,7 @@ from coreason_budget.ledger.redis.packets import Reader
 class History:
     """Reads in short packets: Redis is never held up for longer than a page takes."""
 
-    def __init__(self, keys: Keys, epoch: Epoch, reader: Reader, operations: Operations) -> None:
+    def __init__(self, keys: Keys, epoch: RedisEpoch, reader: Reader, operations: Operations) -> None:
         self._keys = keys
         self._epoch = epoch
         self._reader = reader
@@ -38,7 +38,7 @@ class History:
             (b"XRANGE", self._keys.journal, start, b"+", b"COUNT", PAGE),
             *((b"HMGET", self._keys.account(key), b"used", b"reserved") for key in keys),
         ]
-        floor = self._epoch.floor
+        baseline = self._epoch.baseline
         # A WATCH that an earlier operation left on the connection would stop it.
         link.ask(pack([(b"UNWATCH",)]), 1)
         done = link.transact(transaction(commands), len(commands))
@@ -46,7 +46,7 @@ class History:
             return None
         epoch, sequence, time, oldest, found, *replies = done
         server_us = time_of(time)
-        self._epoch.check(link, floor, epoch, sequence, server_us)
+        self._epoch.check(link, baseline, epoch, sequence, server_us)
         cursor = found[-1][0].decode() if found else after
         is_whole = not after or (bool(oldest) and _place(oldest[0][0]) <= _place(after.encode()))
         standings = {key: standing(key, reply) for key, reply in zip(keys, replies, strict=True)}

@@ -21,10 +21,10 @@ from coreason_budget.ledger.record import OPEN, Record, encode, op_id_of
 from coreason_budget.ledger.redis import operator, reaper
 from coreason_budget.ledger.redis.client import Client, Link, LinkLostError
 from coreason_budget.ledger.redis.codec import Keys
-from coreason_budget.ledger.redis.epoch import Epoch
+from coreason_budget.ledger.redis.epoch import RedisEpoch
 from coreason_budget.ledger.redis.history import History
 from coreason_budget.ledger.redis.operation import Operation, Operations
-from coreason_budget.ledger.redis.packets import Look, Reader, Writes, limited, open_copies
+from coreason_budget.ledger.redis.packets import Reader, Snapshot, Writes, limited, open_copies
 from coreason_budget.model import Account, Entry, Plan
 
 _T = TypeVar("_T")
@@ -66,7 +66,7 @@ class RedisLedger:
     ) -> None:
         self._keys = Keys(namespace, journal_length)
         self._client = Client(url, timeout_s, connect)
-        self._epoch = Epoch(
+        self._epoch = RedisEpoch(
             self._keys, timezone, lambda us: self._keys.note(JournalEntry(clock(us), "begin")), allow_eviction
         )
         self._reader = Reader(self._keys, self._epoch, clock)
@@ -124,100 +124,100 @@ class RedisLedger:
         self._client.close()
 
     def _reserve(self, request: Reserve, link: Link, operation: Operation) -> Outcome | Refused | None:
-        look, entries = self._look(link, request.plan, (request.op_id,))
-        known = look.records[0]
-        if known is not None and self._is_no_admission(link, operation, known, look.now_us):
+        snapshot, entries = self._read_plan(link, request.plan, (request.op_id,))
+        known = snapshot.records[0]
+        if known is not None and self._is_no_admission(link, operation, known, snapshot.now_us):
             return None
-        decision = self._decided(operation, rules.reserve, request, look.now_us, known, entries, look.standings)
+        decision = self._decided(operation, rules.reserve, request, snapshot.now_us, known, entries, snapshot.standings)
         if isinstance(decision, Refused):
-            if look.has_lapsed and reaper.reap(link, self._keys, self._reader, look.now_us):
+            if snapshot.has_lapsed and reaper.reap(link, self._keys, self._reader, snapshot.now_us):
                 operation.fallback, operation.failures = decision, 0
                 return None
-            return decision if self._sure(link, operation, look) else None
+            return decision if self._sure(link, operation, snapshot) else None
         if isinstance(decision, rules.Replay):
             return self._replayed(link, operation, decision)
         record = decision.record
-        writes = Writes(self._keys, look.now_us, look.standings)
+        writes = Writes(self._keys, snapshot.now_us, snapshot.standings)
         writes.save(record)
         writes.move(decision.movements)
         writes.copy(record)
-        writes.note(decision.entry(look.now_us))
+        writes.note(decision.entry(snapshot.now_us))
         operation.check_in_time()
         done = operation.transact(link, writes)
         if done is None:
             return None
         standings = writes.after(done)
-        over = rules.overrun(record, [standings[e.account.key][0] for e in limited(entries)], look.now_us)
+        over = rules.overrun(record, [standings[e.account.key][0] for e in limited(entries)], snapshot.now_us)
         if over is not None:
             operation.fallback = over
             self._undo(link, operation, record)
             return None
-        self._reap_after(link, look)
+        self._reap_after(link, snapshot)
         return Outcome(record, standings)
 
     def _charge(self, request: Charge, link: Link, operation: Operation) -> Outcome | None:
-        look, entries = self._look(link, request.plan, (request.op_id,))
-        decision = self._decided(operation, rules.charge, request, look.records[0], entries, look.standings)
+        snapshot, entries = self._read_plan(link, request.plan, (request.op_id,))
+        decision = self._decided(operation, rules.charge, request, snapshot.records[0], entries, snapshot.standings)
         if isinstance(decision, rules.Replay):
             return self._replayed(link, operation, decision)
-        return self._book(link, operation, look, decision, look.standings)
+        return self._book(link, operation, snapshot, decision, snapshot.standings)
 
     def _end(self, request: End, link: Link, operation: Operation) -> Outcome | None:
         reserved_as = op_id_of(request.reservation_id)
         op_ids = (reserved_as,) if request.op_id is None else (reserved_as, request.op_id)
         hinted = self._keys.copies(reserved_as, len(limited(request.entries)))
-        look = self._reader.look(link, op_ids, [e.account for e in request.entries], hinted)
-        record, own = look.records[0], look.records[1] if request.op_id is not None else None
-        standings, copies = look.standings, look.copies
+        snapshot = self._reader.read(link, op_ids, [e.account for e in request.entries], hinted)
+        record, own = snapshot.records[0], snapshot.records[1] if request.op_id is not None else None
+        standings, copies = snapshot.standings, snapshot.copies
         if record is not None and any(e.account.key not in standings for e in record.entries):
             standings, copies = self._reader.more(link, _accounts(record.entries), open_copies(self._keys, record))
         if self._undone(link, operation, record, copies):
             return None
-        decision = self._decided(operation, rules.end, request, look.now_us, own, record)
+        decision = self._decided(operation, rules.end, request, snapshot.now_us, own, record)
         if isinstance(decision, rules.Replay):
             return self._replayed(link, operation, decision)
         rules.check_room(decision.movements, standings)
-        return self._book(link, operation, look, decision, standings, closing=record)
+        return self._book(link, operation, snapshot, decision, standings, closing=record)
 
     def _read(self, plan: Plan, link: Link, operation: Operation) -> Reading | None:
-        look, entries = self._look(link, plan, ())
-        if look.has_lapsed:
-            reaper.reap(link, self._keys, self._reader, look.now_us)
+        snapshot, entries = self._read_plan(link, plan, ())
+        if snapshot.has_lapsed:
+            reaper.reap(link, self._keys, self._reader, snapshot.now_us)
             operation.failures = 0
             return None
-        return Reading(look.now_us, entries, look.standings)
+        return Reading(snapshot.now_us, entries, snapshot.standings)
 
-    def _look(self, link: Link, plan: Plan, op_ids: tuple[str, ...]) -> tuple[Look, tuple[Entry, ...]]:
+    def _read_plan(self, link: Link, plan: Plan, op_ids: tuple[str, ...]) -> tuple[Snapshot, tuple[Entry, ...]]:
         """Read the accounts of a plan. Which they are depends on the time, and the time is the server's."""
         entries = plan(self._reader.guess_now_us())
         while True:
-            look = self._reader.look(link, op_ids, _accounts(entries))
-            entries = plan(look.now_us)
-            if all(e.account.key in look.standings for e in entries):
-                return look, entries
+            snapshot = self._reader.read(link, op_ids, _accounts(entries))
+            entries = plan(snapshot.now_us)
+            if all(e.account.key in snapshot.standings for e in entries):
+                return snapshot, entries
 
     def _book(
         self,
         link: Link,
         operation: Operation,
-        look: Look,
+        snapshot: Snapshot,
         change: rules.Change,
         standings: dict[str, tuple[int, int]],
         closing: Record | None = None,
     ) -> Outcome | None:
-        writes = Writes(self._keys, look.now_us, standings)
+        writes = Writes(self._keys, snapshot.now_us, standings)
         writes.save(change.record)
         if change.marker is not None:
             writes.save(change.marker)
         writes.move(change.movements)
         if closing is not None and closing.state == OPEN:
             writes.close(closing)
-        writes.note(change.entry(look.now_us))
+        writes.note(change.entry(snapshot.now_us))
         operation.check_in_time()
         done = operation.transact(link, writes)
         if done is None:
             return None
-        self._reap_after(link, look)
+        self._reap_after(link, snapshot)
         return Outcome(change.record, writes.after(done))
 
     def _replayed(self, link: Link, operation: Operation, decision: rules.Replay) -> Outcome:
@@ -240,7 +240,7 @@ class RedisLedger:
         if known.state != OPEN:
             return False
         # Since it was read it may have been undone, and even made anew: its copies then say nothing of it.
-        again = self._reader.look(link, (known.op_id,), (), open_copies(self._keys, known))
+        again = self._reader.read(link, (known.op_id,), (), open_copies(self._keys, known))
         if again.records[0] != known or (None in again.copies and not known.is_due(now_us)):
             return True
         return self._undone(link, operation, known, again.copies)
@@ -256,26 +256,26 @@ class RedisLedger:
 
     def _undo(self, link: Link, operation: Operation, record: Record) -> None:
         operation.unsure = True
-        look = self._reader.look(link, (record.op_id,), _accounts(limited(record.entries)))
-        found = look.records[0]
+        snapshot = self._reader.read(link, (record.op_id,), _accounts(limited(record.entries)))
+        found = snapshot.records[0]
         if found is not None and encode(found) == encode(record):
-            writes = Writes(self._keys, look.now_us, look.standings)
-            reaper.undo(writes, record, look.now_us)
+            writes = Writes(self._keys, snapshot.now_us, snapshot.standings)
+            reaper.undo(writes, record, snapshot.now_us)
             operation.transact(link, writes)
 
-    def _sure(self, link: Link, operation: Operation, look: Look) -> bool:
+    def _sure(self, link: Link, operation: Operation, snapshot: Snapshot) -> bool:
         """Make sure before a refusal that nothing sent earlier can still be done."""
         if operation.unsure:
-            writes = Writes(self._keys, look.now_us, {})
+            writes = Writes(self._keys, snapshot.now_us, {})
             writes.touch(operation.op_id)
             return operation.transact(link, writes) is not None
         return True
 
-    def _reap_after(self, link: Link, look: Look) -> None:
+    def _reap_after(self, link: Link, snapshot: Snapshot) -> None:
         """Clean up behind an operation that is done: users who are never refused reap too."""
-        if look.has_lapsed:
+        if snapshot.has_lapsed:
             with suppress(LinkLostError, BudgetError):
-                reaper.reap(link, self._keys, self._reader, look.now_us)
+                reaper.reap(link, self._keys, self._reader, snapshot.now_us)
 
 
 def _accounts(entries: Iterable[Entry]) -> list[Account]:

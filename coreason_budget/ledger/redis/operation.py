@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from coreason_budget.errors import LedgerUnavailableError, OutcomeUnknownError
 from coreason_budget.ledger.redis.client import Client, Link, LinkLostError
-from coreason_budget.ledger.redis.epoch import Epoch
+from coreason_budget.ledger.redis.epoch import RedisEpoch
 from coreason_budget.ledger.redis.packets import Writes
 
 _REMEMBERED = 10_000
@@ -30,7 +30,7 @@ class Operation:
         failures: Attempts since the last that got somewhere; the nap before the next grows with them.
     """
 
-    def __init__(self, op_id: str, deadline_s: float, unsure: bool, epoch: Epoch) -> None:
+    def __init__(self, op_id: str, deadline_s: float, unsure: bool, epoch: RedisEpoch) -> None:
         self.op_id = op_id
         self._epoch = epoch
         self.deadline_s = deadline_s
@@ -62,7 +62,7 @@ class Operation:
 class Operations:
     """Runs the operations of a ledger, and remembers which op ids were left unanswered."""
 
-    def __init__(self, client: Client, epoch: Epoch, timeout_s: float) -> None:
+    def __init__(self, client: Client, epoch: RedisEpoch, timeout_s: float) -> None:
         self._client = client
         self._epoch = epoch
         self._timeout_s = timeout_s

@@ -1,4 +1,4 @@
-"""The two packets of an operation: `look` watches and reads, `Writes` is one transaction."""
+"""The two packets of an operation: `Reader.read` watches and reads, `Writes` is one transaction."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from coreason_budget.ledger.journal import JournalEntry, Movement
 from coreason_budget.ledger.record import OPEN, Record, decode, encode
 from coreason_budget.ledger.redis.client import Link
 from coreason_budget.ledger.redis.codec import LAST_MS, Command, Keys, count, pack, standing, time_of, transaction
-from coreason_budget.ledger.redis.epoch import Epoch
+from coreason_budget.ledger.redis.epoch import RedisEpoch
 from coreason_budget.model import Account, Entry, Standings
 
 
@@ -24,7 +24,7 @@ def limited(entries: Iterable[Entry]) -> list[Entry]:
 
 
 @frozen
-class Look:
+class Snapshot:
     """What the first packet saw, at the ledger's time ``now_us``.
 
     ``copies`` are the ``used`` of a reservation's verdict copies, None where one is gone.
@@ -40,7 +40,7 @@ class Look:
 class Reader:
     """Reads one namespace by the ledger's clock."""
 
-    def __init__(self, keys: Keys, epoch: Epoch, clock: Clock) -> None:
+    def __init__(self, keys: Keys, epoch: RedisEpoch, clock: Clock) -> None:
         self.epoch = epoch
         self._keys = keys
         self._clock = clock
@@ -54,11 +54,11 @@ class Reader:
         """What the ledger's clock should say now, by what it said last."""
         return self._clock(time.time_ns() // 1000 + self._offset_us)
 
-    def look(
+    def read(
         self, link: Link, op_ids: Sequence[str], accounts: Sequence[Account], copies: Sequence[bytes] = ()
-    ) -> Look:
+    ) -> Snapshot:
         """Watch the records of ``op_ids`` (if any) and read all of it, in one round trip."""
-        keys, floor = self._keys, self.epoch.floor
+        keys, baseline = self._keys, self.epoch.baseline
         records = [keys.record(op_id) for op_id in op_ids]
         commands: list[Command] = [(b"GET", key) for key in (*records, keys.epoch, keys.sequence)]
         commands += [(b"HMGET", keys.account(a.key), b"used", b"reserved") for a in accounts]
@@ -74,14 +74,14 @@ class Reader:
         server_us = time_of(answers[-1])
         replies = iter(answers)
         bodies = [next(replies) for _ in op_ids]
-        self.epoch.check(link, floor, next(replies), next(replies), server_us)
+        self.epoch.check(link, baseline, next(replies), next(replies), server_us)
         records_found = tuple([b if b is None else decode(o, b) for o, b in zip(op_ids, bodies, strict=True)])
         standings = {a.key: standing(a.key, next(replies)) for a in accounts}
         copies_found = [_copy(key, next(replies)) for key in copies]
         oldest, _ = replies
         now_us = self.now_us(server_us)
         has_lapsed = bool(oldest) and float(oldest[1]) <= now_us
-        return Look(now_us, records_found, standings, copies_found, has_lapsed)
+        return Snapshot(now_us, records_found, standings, copies_found, has_lapsed)
 
     def more(
         self, link: Link, accounts: Sequence[Account], copies: Sequence[bytes] = ()

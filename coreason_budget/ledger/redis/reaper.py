@@ -20,18 +20,18 @@ def reap(link: Link, keys: Keys, reader: Reader, now_us: int) -> bool:
     op_ids = reader.due(link, now_us, _BATCH)
     if not op_ids:
         return False
-    look = reader.look(link, op_ids, ())
-    due = [r for r in look.records if r is not None and r.is_due(look.now_us)]
+    snapshot = reader.read(link, op_ids, ())
+    due = [r for r in snapshot.records if r is not None and r.is_due(snapshot.now_us)]
     accounts = {e.account.key: e.account for r in due for e in r.entries}
     names = [name for r in due for name in open_copies(keys, r)]
     standings, copies = reader.more(link, list(accounts.values()), names)
-    writes = Writes(keys, look.now_us, standings)
+    writes = Writes(keys, snapshot.now_us, standings)
     found = iter(copies)
-    for op_id, record in zip(op_ids, look.records, strict=True):
+    for op_id, record in zip(op_ids, snapshot.records, strict=True):
         if record is None or record.state != OPEN:
             writes.unlist(op_id)
-        elif record.is_due(look.now_us):
-            end(writes, record, [next(found) for _ in open_copies(keys, record)], look.now_us)
+        elif record.is_due(snapshot.now_us):
+            end(writes, record, [next(found) for _ in open_copies(keys, record)], snapshot.now_us)
     reader.epoch.transact(link, writes.packet, len(writes))
     return True
 

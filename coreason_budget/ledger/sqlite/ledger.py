@@ -10,11 +10,11 @@ from contextlib import contextmanager
 
 from coreason_budget.errors import ConfigError
 from coreason_budget.ledger.base import Clock, LedgerStatus, Reading
+from coreason_budget.ledger.epoch import Baseline, halted
 from coreason_budget.ledger.journal import JOURNAL_LENGTH, PAGE, JournalEntry
-from coreason_budget.ledger.life import halted
 from coreason_budget.ledger.record import LAPSED, Record
 from coreason_budget.ledger.serial import SerialLedger
-from coreason_budget.ledger.sqlite.epoch import Floor, SqliteLife
+from coreason_budget.ledger.sqlite.epoch import SqliteEpoch
 from coreason_budget.ledger.sqlite.tables import CREATE, SCHEMA, TIMEZONE, WRITABLE, SqliteTransaction
 from coreason_budget.model import Plan
 from coreason_budget.storage.sqlite_file import JOURNAL_MODE, Kind, SqliteFile
@@ -58,7 +58,7 @@ class SqliteLedger(SerialLedger):
         self._timeout_s = timeout_s
         self._clock = clock
         self._journal_length = journal_length
-        self._life = SqliteLife(namespace, SCHEMA, timezone)
+        self._epoch = SqliteEpoch(namespace, SCHEMA, timezone)
 
     def read(self, plan: Plan) -> Reading:
         """See `Ledger.read`. Refused on a disk that takes no writes: what could not be booked is not admitted."""
@@ -99,18 +99,19 @@ class SqliteLedger(SerialLedger):
 
     def status(self) -> LedgerStatus:
         """See `Ledger.status`."""
-        floor = self._life.floor
+        baseline = self._epoch.baseline
         with self._file.read(self._timeout_s) as connection:
-            trouble, life, sequence = self._life.stand(connection.execute, floor)
+            found = self._epoch.find(connection.execute)
             count = self._transaction(connection).open_reservations()
-        epoch, since_us = ("", None) if life is None else (life.id, life.since_us)
-        return LedgerStatus(trouble, count, epoch, since_us, sequence, self._kept())
+        epoch, since_us = ("", None) if found.epoch is None else (found.epoch.id, found.epoch.since_us)
+        trouble = self._epoch.trouble(found, baseline)
+        return LedgerStatus(trouble, count, epoch, since_us, found.sequence, self._kept())
 
     def accept(self) -> bool:
         """See `Ledger.accept`."""
-        floor = self._life.floor
+        baseline = self._epoch.baseline
         with self._file.write(self._timeout_s) as connection:
-            return self._life.accept(connection.execute, floor)
+            return self._epoch.accept(connection.execute, baseline)
 
     def close(self) -> None:
         """See `Ledger.close`. Closes the calling thread's connection."""
@@ -118,34 +119,34 @@ class SqliteLedger(SerialLedger):
 
     @contextmanager
     def _write(self, op_id: str) -> Iterator[SqliteTransaction]:
-        floor = self._life.floor
-        with self._halting(floor), self._file.write(self._timeout_s, op_id) as connection:
-            self._compare(connection, floor)
+        baseline = self._epoch.baseline
+        with self._halting(baseline), self._file.write(self._timeout_s, op_id) as connection:
+            self._compare(connection, baseline)
             before = connection.total_changes
             yield self._transaction(connection)
             has_written = connection.total_changes > before
-            committed = self._life.advance(connection.execute) if has_written else int
+            committed = self._epoch.advance(connection.execute) if has_written else int
         committed()
 
     @contextmanager
     def _read(self) -> Iterator[SqliteTransaction]:
-        floor = self._life.floor
-        with self._halting(floor), self._file.read(self._timeout_s) as connection:
-            self._compare(connection, floor)
+        baseline = self._epoch.baseline
+        with self._halting(baseline), self._file.read(self._timeout_s) as connection:
+            self._compare(connection, baseline)
             yield self._transaction(connection)
 
-    def _compare(self, connection: sqlite3.Connection, floor: Floor) -> None:
-        if self._life.loss(connection.execute, floor):
+    def _compare(self, connection: sqlite3.Connection, baseline: Baseline | None) -> None:
+        if self._epoch.is_lost(connection.execute, baseline):
             raise _LossError
 
     @contextmanager
-    def _halting(self, floor: Floor) -> Iterator[None]:
+    def _halting(self, baseline: Baseline | None) -> Iterator[None]:
         """Halt the namespace for everybody if it lost what this process knows."""
         try:
             yield
         except _LossError:
             with self._file.write(self._timeout_s) as connection:
-                reason = self._life.halt(connection.execute, floor)
+                reason = self._epoch.halt_for_all(connection.execute, baseline)
             raise halted(reason) from None
 
     def _kept(self) -> dict[str, str]:
@@ -159,7 +160,7 @@ class SqliteLedger(SerialLedger):
     def _join(self, connection: sqlite3.Connection) -> None:
         row = connection.execute(TIMEZONE, (self._namespace,)).fetchone()
         if row is None:
-            self._life.begin(connection.execute)
+            self._epoch.create(connection.execute)
             transaction = self._transaction(connection)
             transaction.note(JournalEntry(transaction.now_us, "begin"))
         elif row[0] != self._timezone:

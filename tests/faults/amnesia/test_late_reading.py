@@ -10,7 +10,7 @@ import pytest
 
 from coreason_budget.guard import BudgetGuard
 from coreason_budget.ledger.redis.client import Link
-from coreason_budget.ledger.redis.epoch import Epoch
+from coreason_budget.ledger.redis.epoch import RedisEpoch
 from coreason_budget.model import Amounts
 from coreason_budget.testing.crowd import in_threads
 from tests.faults.amnesia.kit import CENT, guard_of, used
@@ -34,11 +34,11 @@ def test_threads_that_share_a_ledger_raise_no_false_alarm(server: SnapshotServer
     assert used(guard) == guard.ledger.status().sequence == 8 * 30
 
 
-class NaiveEpoch(Epoch):
+class NaiveEpoch(RedisEpoch):
     """The control: compares a reply with what is known when it is read, not when it was asked for."""
 
-    def check(self, link: Link, floor: Any, text: Any, sequence_reply: Any, now_us: int) -> None:
-        super().check(link, self.floor, text, sequence_reply, now_us)
+    def check(self, link: Link, baseline: Any, text: Any, sequence_reply: Any, now_us: int) -> None:
+        super().check(link, self.baseline, text, sequence_reply, now_us)
 
 
 def charge_before_it_is_read(guard: BudgetGuard, monkeypatch: pytest.MonkeyPatch) -> list[int]:

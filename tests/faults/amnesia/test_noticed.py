@@ -12,7 +12,7 @@ import pytest
 
 from coreason_budget import BudgetConfig, BudgetManager
 from coreason_budget.errors import BudgetExceededError, LedgerCorruptError, LedgerUnavailableError
-from coreason_budget.ledger.redis.epoch import Epoch
+from coreason_budget.ledger.redis.epoch import RedisEpoch
 from coreason_budget.model import Amounts
 from coreason_budget.server import create_app
 from tests.faults.amnesia.kit import (
@@ -148,14 +148,14 @@ def test_a_reserve_that_looked_before_the_halt_is_stopped_by_its_watch(
     lose_the_sequence(server)
     ignorant.check(CALL, CENT)
     halts: list[str] = []
-    transact = Epoch.transact
+    transact = RedisEpoch.transact
 
-    def raced(self: Epoch, *sent: Any) -> Any:
+    def raced(self: RedisEpoch, *sent: Any) -> Any:
         if self is ignorant.ledger._epoch and not halts:  # type: ignore[attr-defined]
             halts.append(why(lambda: knowing.check(CALL, CENT)))
         return transact(self, *sent)
 
-    monkeypatch.setattr(Epoch, "transact", raced)
+    monkeypatch.setattr(RedisEpoch, "transact", raced)
     assert "ledger is halted" in why(lambda: ignorant.reserve(CALL, CENT))
     assert len(halts) == 1
     assert knowing.ledger.accept()

@@ -14,7 +14,7 @@ from fakeredis import FakeRedis, FakeServer
 
 from coreason_budget.errors import LedgerUnavailableError
 from coreason_budget.ledger.redis.client import Link
-from coreason_budget.ledger.redis.epoch import Epoch
+from coreason_budget.ledger.redis.epoch import RedisEpoch
 from coreason_budget.model import Amounts
 from coreason_budget.testing.kit import ALICE, standing
 from tests.ledger.redis_copies import EPOCH, SEQUENCE, charged, copy_of, guard_at, put_back
@@ -93,10 +93,10 @@ def test_a_server_that_refuses_the_halt_admits_nothing(server: FakeServer, monke
     guard, old = charged(server, 1)
     put_back(server, old)
 
-    def refused(self: Epoch, *args: Any) -> bool:
+    def refused(self: RedisEpoch, *args: Any) -> bool:
         raise LedgerUnavailableError("READONLY")
 
-    monkeypatch.setattr(Epoch, "write", refused)
+    monkeypatch.setattr(RedisEpoch, "write", refused)
     assert "went back from 2 to 1" in why(lambda: guard.charge(ALICE, Amounts(1)))
     assert copy_of(server).keys() == old.keys()
 
@@ -109,14 +109,14 @@ def test_two_that_halt_at_once_give_one_reason(server: FakeServer, monkeypatch: 
     second.check(ALICE, Amounts(1))
     first.charge(ALICE, Amounts(1))
     FakeRedis(server=server).set(SEQUENCE, 0)
-    watch = Epoch.watch
+    watch = RedisEpoch.watch
 
-    def overtaken(self: Epoch, link: Link) -> Any:
-        monkeypatch.setattr(Epoch, "watch", watch)
+    def overtaken(self: RedisEpoch, link: Link) -> Any:
+        monkeypatch.setattr(RedisEpoch, "watch", watch)
         assert "from 4 to 0" in why(lambda: first.check(ALICE, Amounts(1)))
         return watch(self, link)
 
-    monkeypatch.setattr(Epoch, "watch", overtaken)
+    monkeypatch.setattr(RedisEpoch, "watch", overtaken)
     assert "from 4 to 0" in why(lambda: second.check(ALICE, Amounts(1)))
 
 
@@ -127,14 +127,14 @@ def test_data_that_is_put_back_before_the_halt_is_not_halted(
     guard, old = charged(server, 2)
     right = copy_of(server)
     put_back(server, old)
-    watch = Epoch.watch
+    watch = RedisEpoch.watch
 
-    def overtaken(self: Epoch, link: Link) -> Any:
-        monkeypatch.setattr(Epoch, "watch", watch)
+    def overtaken(self: RedisEpoch, link: Link) -> Any:
+        monkeypatch.setattr(RedisEpoch, "watch", watch)
         put_back(server, right)
         return watch(self, link)
 
-    monkeypatch.setattr(Epoch, "watch", overtaken)
+    monkeypatch.setattr(RedisEpoch, "watch", overtaken)
     assert "try again" in why(lambda: guard.charge(ALICE, Amounts(1)))
     guard.charge(ALICE, Amounts(1))
     assert standing(guard, ALICE, "user") == (4, 0)

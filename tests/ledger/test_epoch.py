@@ -1,69 +1,69 @@
-"""The life of a namespace's data: its text, what counts as a loss, and what an operator's decision begins."""
+"""The epoch of a namespace's data: its text, what counts as a loss, and what an operator's decision begins."""
 
 from __future__ import annotations
 
 import pytest
 
 from coreason_budget.errors import ConfigError, LedgerCorruptError
-from coreason_budget.ledger.life import Halt, Known, Life, halted
+from coreason_budget.ledger.epoch import Epoch, Halt, Known, halted
 
 NOW_US = 1_795_000_000_000_000
-FIRST = Life.begin(1, "UTC", NOW_US)
+FIRST = Epoch.begin(1, "UTC", NOW_US)
 
 
-def known(life: Life = FIRST, sequence: int = 10, now_us: int = NOW_US) -> Known:
-    return Known(life, life.encode(), sequence, now_us)
+def known(epoch: Epoch = FIRST, sequence: int = 10, now_us: int = NOW_US) -> Known:
+    return Known(epoch, epoch.encode(), sequence, now_us)
 
 
 @pytest.mark.parametrize(
-    "life",
-    [FIRST, Life("x", 1, "UTC"), FIRST.halt("why", NOW_US, NOW_US - 1), FIRST.accept(NOW_US), FIRST.halt("", 0, 0)],
+    "epoch",
+    [FIRST, Epoch("x", 1, "UTC"), FIRST.halt("why", NOW_US, NOW_US - 1), FIRST.accept(NOW_US), FIRST.halt("", 0, 0)],
 )
-def test_a_life_is_read_back_as_it_was_written(life: Life) -> None:
+def test_an_epoch_is_read_back_as_it_was_written(epoch: Epoch) -> None:
     """Its text keeps all of it."""
-    assert Life.decode(life.encode(), "here") == life
+    assert Epoch.decode(epoch.encode(), "here") == epoch
 
 
-def test_an_early_text_without_a_moment_is_a_life() -> None:
+def test_an_early_text_without_a_moment_is_an_epoch() -> None:
     """What is not told is not known."""
-    assert Life.decode(b'{"id":"x","schema":1,"timezone":"UTC"}', "here") == Life("x", 1, "UTC")
+    assert Epoch.decode(b'{"id":"x","schema":1,"timezone":"UTC"}', "here") == Epoch("x", 1, "UTC")
 
 
 @pytest.mark.parametrize(
     "text", [b"", b"nonsense", b"[]", b"{}", b"1", b'{"id":1}', b'{"id":"x","schema":1,"timezone":"UTC","halted":1}']
 )
-def test_what_is_no_life_is_corrupt(text: bytes) -> None:
+def test_what_is_no_epoch_is_corrupt(text: bytes) -> None:
     """And the error names the place."""
     with pytest.raises(LedgerCorruptError, match="here is not an epoch"):
-        Life.decode(text, "here")
+        Epoch.decode(text, "here")
 
 
-def test_two_lives_are_never_the_same() -> None:
+def test_two_epochs_are_never_the_same() -> None:
     """Their ids are made by chance, not by the clock."""
-    assert Life.begin(1, "UTC", NOW_US).id != Life.begin(1, "UTC", NOW_US).id
+    assert Epoch.begin(1, "UTC", NOW_US).id != Epoch.begin(1, "UTC", NOW_US).id
 
 
 @pytest.mark.parametrize(("sequence", "is_loss"), [(9, True), (0, True), (10, False), (11, False)])
 def test_a_sequence_may_stand_or_go_on_and_never_back(sequence: int, is_loss: bool) -> None:
-    """Compared with the floor; what was learned meanwhile does not count."""
+    """Compared with the baseline; what was learned meanwhile does not count."""
     mine = known(sequence=20)
     assert bool(mine.loss(10, FIRST, sequence)) is is_loss
 
 
-def test_no_life_and_another_life_are_losses() -> None:
+def test_no_epoch_and_another_epoch_are_losses() -> None:
     """Whatever their sequence is."""
     assert "flushed" in known().loss(10, None, 10**9)
-    assert "replaced" in known().loss(10, Life.begin(1, "UTC", NOW_US), 10**9)
+    assert "replaced" in known().loss(10, Epoch.begin(1, "UTC", NOW_US), 10**9)
 
 
 def test_only_what_was_accepted_since_is_right() -> None:
     """Later than the last healthy contact: neither at that moment nor before."""
     mine = known()
     for at_us, is_loss in ((NOW_US - 1, True), (NOW_US, True), (NOW_US + 1, False)):
-        other = Life.begin(1, "UTC", at_us, accepted_us=at_us)
+        other = Epoch.begin(1, "UTC", at_us, accepted_us=at_us)
         assert bool(mine.loss(10, other, 0)) is is_loss
     mine.note(0, NOW_US + 5)
-    assert mine.loss(10, Life.begin(1, "UTC", 0, accepted_us=NOW_US + 5), 0)
+    assert mine.loss(10, Epoch.begin(1, "UTC", 0, accepted_us=NOW_US + 5), 0)
 
 
 @pytest.mark.parametrize("clock_us", [0, NOW_US - 1, NOW_US, NOW_US + 7])
@@ -94,7 +94,7 @@ def test_memory_never_goes_back() -> None:
     assert (mine.sequence, mine.seen_us) == (12, NOW_US + 1)
 
 
-def test_a_halt_keeps_the_life_and_tells_when() -> None:
+def test_a_halt_keeps_the_epoch_and_tells_when() -> None:
     """So that what is put back is known by its id."""
     stopped = FIRST.halt("why", NOW_US + 2, NOW_US + 1)
     assert (stopped.id, stopped.halted) == (FIRST.id, Halt("why", NOW_US + 2, NOW_US + 1))
