@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from attrs import astuple, fields_dict
+from attrs import asdict
 
 from coreason_budget.errors import InvalidAmountError
 from coreason_budget.ledger.base import GIVEN, Priced
@@ -108,13 +108,38 @@ def count_tokens(
 
 
 def told(usage: Usage) -> tuple[object, ...]:
-    """Give a usage as JSON values: the content of the call that told it."""
-    return tuple(str(value) if isinstance(value, Decimal) else value for value in astuple(usage))
+    """Give a usage as JSON values, the content of the call that told it: by position, and what came later by name."""
+    values = {name: str(value) if isinstance(value, Decimal) else value for name, value in asdict(usage).items()}
+    later = ((name, value) for name, value in values.items() if value and name not in _POSITIONS)
+    return (*(values[name] for name in _POSITIONS), *later)
 
 
-def _heard(values: Iterable[Any]) -> Usage:
+def _heard(values: Sequence[Any]) -> Usage:
     """Give the usage that was `told`."""
-    counts = dict(zip(fields_dict(Usage), values, strict=True))
+    first, later = values[: len(_POSITIONS)], values[len(_POSITIONS) :]
+    counts = dict(zip(_POSITIONS, first, strict=True)) | dict(later)
     if isinstance(counts["per_second"], str):
         counts["per_second"] = Decimal(counts["per_second"])
     return Usage(**counts)
+
+
+# Kept in outboxes and hashed into digests: never change it.
+_POSITIONS = (
+    "input",
+    "cache_read",
+    "cache_write",
+    "cache_write_1h",
+    "output",
+    "reasoning",
+    "input_audio",
+    "input_image",
+    "cache_read_audio",
+    "output_audio",
+    "output_image",
+    "web_search",
+    "per_image",
+    "per_second",
+    "per_request",
+    "service",
+    "reported_nanos",
+)

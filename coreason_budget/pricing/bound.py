@@ -27,6 +27,11 @@ class Request(TypedDict, total=False):
     n: int
     service: str
     web_searches: int
+    x_searches: int
+    file_searches: int
+    maps_groundings: int
+    code_executions: int
+    code_sessions: int
     images: int
     seconds: int | float | Decimal | None
     requests: int | None
@@ -71,6 +76,11 @@ def read_request(
     n: int = 1,
     service: str = STANDARD,
     web_searches: int = 0,
+    x_searches: int = 0,
+    file_searches: int = 0,
+    maps_groundings: int = 0,
+    code_executions: int = 0,
+    code_sessions: int = 0,
     images: int = 0,
     seconds: int | float | Decimal | None = None,
     requests: int | None = None,
@@ -80,13 +90,18 @@ def read_request(
     Raises:
         InvalidAmountError: Not one input, an input without a bound, a bad count, or seconds that
             nobody told; names the argument.
-        UnknownModelError: No price for searches or images.
+        UnknownModelError: No price for a tool or images.
     """
     prompt = prompt_bound(entry, input_tokens, text, messages, tools)
     if check_count(n, "n") == 0:
         raise InvalidAmountError("n: at least 1 answer", field="n")
     extras = {
         "web_search": check_count(web_searches, "web_searches"),
+        "x_search": check_count(x_searches, "x_searches"),
+        "file_search": check_count(file_searches, "file_searches"),
+        "maps_grounding": check_count(maps_groundings, "maps_groundings"),
+        "code_execution": check_count(code_executions, "code_executions"),
+        "code_interpreter": check_count(code_sessions, "code_sessions"),
         "per_image": check_count(images, "images"),
         "per_second": None if seconds is None else check_seconds(seconds),
         "per_request": 1 if requests is None else check_count(requests, "requests"),

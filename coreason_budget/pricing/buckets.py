@@ -73,9 +73,11 @@ class Usage:
 
     ``input`` is the text read afresh, ``cache_write`` what was written to a cache for the
     provider's shorter time (5 minutes), ``output`` the visible answer without ``reasoning``.
-    ``web_search`` counts searches, ``per_image`` pictures, ``per_second`` seconds (fractions too)
-    and ``per_request`` requests or search units; None of the last two is not told, and then it
-    is one request. ``service`` is the tier that was granted, not the one asked for, and
+    ``web_search``, ``x_search``, ``file_search``, ``maps_grounding`` and ``code_execution`` count
+    calls of a tool that are billed, ``code_interpreter`` its sessions, ``per_image`` pictures,
+    ``per_second`` seconds (fractions too) and ``per_request`` requests or search units; None of
+    the last two is not told, and then it is one request. ``search_context`` is the size that some
+    fees go by, ``service`` the tier that was granted, not the one asked for, and
     ``reported_nanos`` what the provider itself says that the call cost.
 
     Raises:
@@ -91,12 +93,21 @@ class Usage:
     input_audio: int = _count()
     input_image: int = _count()
     cache_read_audio: int = _count()
+    cache_read_image: int = _count()
     output_audio: int = _count()
     output_image: int = _count()
     web_search: int = _count()
+    x_search: int = _count()
+    file_search: int = _count()
+    maps_grounding: int = _count()
+    code_execution: int = _count()
+    code_interpreter: int = _count()
     per_image: int = _count()
     per_second: int | Decimal | None = attrs.field(default=None, converter=_seconds)
     per_request: int | None = _told()
+    search_context: str | None = attrs.field(
+        default=None, validator=attrs.validators.optional(attrs.validators.instance_of(str))
+    )
     service: str = attrs.field(default=STANDARD, validator=attrs.validators.instance_of(str))
     reported_nanos: int | None = attrs.field(default=None)
 

@@ -19,9 +19,15 @@ class Counts(TypedDict, total=False):
     input_audio_tokens: int
     input_image_tokens: int
     cached_audio_tokens: int
+    cached_image_tokens: int
     output_audio_tokens: int
     output_image_tokens: int
     web_searches: int
+    x_searches: int
+    file_searches: int
+    maps_groundings: int
+    code_executions: int
+    code_sessions: int
     images: int
     seconds: int | float | Decimal | None
     requests: int | None
@@ -39,16 +45,22 @@ def split(
     input_audio_tokens: int = 0,
     input_image_tokens: int = 0,
     cached_audio_tokens: int = 0,
+    cached_image_tokens: int = 0,
     output_audio_tokens: int = 0,
     output_image_tokens: int = 0,
     web_searches: int = 0,
+    x_searches: int = 0,
+    file_searches: int = 0,
+    maps_groundings: int = 0,
+    code_executions: int = 0,
+    code_sessions: int = 0,
     images: int = 0,
     seconds: int | float | Decimal | None = None,
     requests: int | None = None,
 ) -> tuple[Count, ...]:
     """Turn a provider's own counts into disjoint ones, in the order of ``price.BUCKETS``.
 
-    Audio and images are part of the input or output, cached audio is part of the cached tokens;
+    Audio and images are part of the input or output, cached ones are part of the cached tokens;
     cached tokens and reasoning are part of the whole where the price file says so.
 
     Raises:
@@ -62,7 +74,7 @@ def split(
     written = cache_write_tokens + cache_write_1h_tokens
     return (
         _fresh(entry, input_tokens, cached_tokens, written, input_audio_tokens, input_image_tokens),
-        minus(cached_tokens, cached_audio_tokens, "cached_audio_tokens", "cached_tokens"),
+        _cached_text(cached_tokens, cached_audio_tokens, cached_image_tokens),
         cache_write_tokens,
         cache_write_1h_tokens,
         _visible(entry, output_tokens, reasoning_tokens, output_audio_tokens, output_image_tokens),
@@ -70,9 +82,15 @@ def split(
         input_audio_tokens,
         input_image_tokens,
         cached_audio_tokens,
+        cached_image_tokens,
         output_audio_tokens,
         output_image_tokens,
         web_searches,
+        x_searches,
+        file_searches,
+        maps_groundings,
+        code_executions,
+        code_sessions,
         images,
         None if seconds is None else check_seconds(seconds),
         None if requests is None else check_count(requests, "requests"),
@@ -85,6 +103,12 @@ def _fresh(entry: ModelPrice, total: int, cached: int, written: int, audio: int,
         total = minus(total, cached + written, "cached_tokens" if cached else "cache_write_tokens", "input_tokens")
     total = minus(total, audio, "input_audio_tokens", "the rest of input_tokens")
     return minus(total, image, "input_image_tokens", "the rest of input_tokens")
+
+
+def _cached_text(total: int, audio: int, image: int) -> int:
+    """Give the text that was read from a cache."""
+    text = minus(total, audio, "cached_audio_tokens", "cached_tokens")
+    return minus(text, image, "cached_image_tokens", "the rest of cached_tokens")
 
 
 def _visible(entry: ModelPrice, total: int, reasoning: int, audio: int, image: int) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from typing import Unpack
+from typing import Any, Unpack
 
 import attrs
 
@@ -109,6 +109,7 @@ class PricingEngine:
         output_tokens: int = 0,
         *,
         service: str = STANDARD,
+        search_context: str | None = None,
         at: date | None = None,
         **counts: Unpack[Counts],
     ) -> Decimal:
@@ -122,11 +123,14 @@ class PricingEngine:
             input_tokens: Prompt tokens.
             output_tokens: Completion tokens.
             service: ``standard``, ``batch``, ``flex``, ``priority``, ...: as granted.
+            search_context: ``low``, ``medium`` or ``high`` where a fee goes by it; else the dearest.
             at: The day of the call (UTC); today if left out.
             **counts: ``cached_tokens``, ``cache_write_tokens`` (Anthropic: for 5 minutes),
                 ``cache_write_1h_tokens``, ``reasoning_tokens``; of the input ``input_audio_tokens``
-                and ``input_image_tokens``, read afresh; of the cached ``cached_audio_tokens``; of
-                the output ``output_audio_tokens`` and ``output_image_tokens``; ``web_searches``,
+                and ``input_image_tokens``, read afresh; of the cached ``cached_audio_tokens`` and
+                ``cached_image_tokens``; of the output ``output_audio_tokens`` and
+                ``output_image_tokens``; ``web_searches``, ``x_searches``, ``file_searches``,
+                ``maps_groundings``, ``code_executions``, and ``code_sessions`` of an interpreter;
                 ``images``, ``requests`` (one, unless told), and ``seconds``, in fractions too.
 
         Raises:
@@ -136,7 +140,8 @@ class PricingEngine:
             UnknownModelError: No price for the model, the service, the day or a count.
             InvalidIdError: The model is not a text of 1 to 256 bytes.
         """
-        return to_usd(self.calculate_nanos(model, input_tokens, output_tokens, service=service, at=at, **counts))
+        call: Any = {"service": service, "search_context": search_context, "at": at, **counts}
+        return to_usd(self.calculate_nanos(model, input_tokens, output_tokens, **call))
 
     def calculate_nanos(
         self,
@@ -145,6 +150,7 @@ class PricingEngine:
         output_tokens: int = 0,
         *,
         service: str = STANDARD,
+        search_context: str | None = None,
         at: date | None = None,
         **counts: Unpack[Counts],
     ) -> int:
@@ -153,7 +159,7 @@ class PricingEngine:
         if entry is None:
             entry = self.card(model)
         used = split(entry, input_tokens, output_tokens, **counts) if counts else plain(input_tokens, output_tokens)
-        return _cost(entry, _period(entry, service, at).rates(prompt_tokens(used)), used)
+        return _cost(entry, _rates(entry, _period(entry, service, at), used, search_context), used)
 
     def explain(
         self,
@@ -162,13 +168,15 @@ class PricingEngine:
         output_tokens: int = 0,
         *,
         service: str = STANDARD,
+        search_context: str | None = None,
         at: date | None = None,
         **counts: Unpack[Counts],
     ) -> Cost:
         """Give what a call cost with its breakdown and the price it used. As `calculate`."""
         entry = self.card(model)
         used = split(entry, input_tokens, output_tokens, **counts)
-        return _explained(entry, Usage(**dict(zip(BUCKETS, used, strict=True)), service=service), at)  # type: ignore[arg-type]
+        told: Any = dict(zip(BUCKETS, used, strict=True)) | {"search_context": search_context, "service": service}
+        return _explained(entry, Usage(**told), at)
 
     def cost_of(
         self,
@@ -212,15 +220,15 @@ class PricingEngine:
         The input is one of ``input_tokens``, ``text`` or ``messages``, and on top of the latter two
         ``tools``. Its bound is priced at the dearest input price it can reach (a long-context
         tier, a cache write, and for bare ``input_tokens`` audio too), and ``n`` answers of full
-        length at the dearest output price, today or tomorrow. Searches and images are outside of
-        the bound unless they are named.
+        length at the dearest output price, today or tomorrow. Tools and images are outside of the
+        bound unless they are named.
 
         Args:
             model: An id, with or without ``provider/``.
             **request: ``input_tokens``; ``text``; ``messages``; ``tools``, and whatever else of the
                 request is JSON; ``max_output_tokens``, for each of ``n`` answers, by default the
-                model's own limit; ``service``; and the most ``web_searches``, ``images``,
-                ``requests`` and ``seconds``.
+                model's own limit; ``service``; and the most ``web_searches`` and calls of other tools
+                (as `calculate`), ``images``, ``requests`` and ``seconds``.
 
         Raises:
             InvalidAmountError: Not one input, a part that is not text, a bad count, or no output
@@ -289,18 +297,29 @@ def _tomorrow_too(entry: ModelPrice, request: Request) -> list[Period]:
     return entry.periods_between(request.get("service", STANDARD), today, today + timedelta(days=1))
 
 
+def _rates(entry: ModelPrice, period: Period, counts: tuple[Count, ...], size: str | None) -> Rates:
+    try:
+        return period.rates(prompt_tokens(counts)).of_size(size)
+    except KeyError as error:
+        raise _unpriced(entry, error) from None
+
+
+def _unpriced(entry: ModelPrice, error: KeyError) -> UnknownModelError:
+    return UnknownModelError(f"{entry.canonical} has no price for {error.args[0]}", model=entry.canonical)
+
+
 def _cost(entry: ModelPrice, rates: Rates, counts: Sequence[Count]) -> int:
     if "per_second" in rates.meters and counts[SECONDS] is None:
         raise InvalidAmountError(f"seconds: pass them; {entry.canonical} is billed by the second", field="seconds")
     try:
         return rates.cost(counts)
     except KeyError as error:
-        raise UnknownModelError(f"{entry.canonical} has no price for {error.args[0]}", model=entry.canonical) from None
+        raise _unpriced(entry, error) from None
 
 
 def _explained(entry: ModelPrice, used: Usage, at: date | None) -> Cost:
     period = _period(entry, used.service, at)
-    rates = period.rates(used.input_tokens)
+    rates = _rates(entry, period, used.counts, used.search_context)
     return Cost(
         cost_nanos=_cost(entry, rates, used.counts),
         input_tokens=used.input_tokens,
@@ -310,6 +329,6 @@ def _explained(entry: ModelPrice, used: Usage, at: date | None) -> Cost:
         service=used.service,
         price_date=period.since or entry.checked,
         source=entry.source,
-        tier_above=None if rates is period.rows[0] else rates.above,
+        tier_above=None if rates.above < 0 else rates.above,
         lines=lines_of(rates, used.counts),
     )

@@ -23,16 +23,32 @@ MILLION = 10**6
 STANDARD = "standard"
 
 TEXT_METERS = ("input", "cache_read", "cache_write", "cache_write_1h")
-INPUT_METERS = (*TEXT_METERS, "input_audio", "input_image", "cache_read_audio")
+INPUT_METERS = (*TEXT_METERS, "input_audio", "input_image", "cache_read_audio", "cache_read_image")
 OUTPUT_METERS = ("output", "reasoning", "output_audio", "output_image")
 TOKEN_METERS = INPUT_METERS + OUTPUT_METERS
 
-# What one price in USD stands for, as the power of ten that makes it nanos per million units.
-_FLAT = {"per_request": "request", "per_second": "second", "per_image": "image"}
-METER_EXPONENTS = {**dict.fromkeys(TOKEN_METERS, 9), "web_search": 12, **dict.fromkeys(_FLAT, 15)}
-METER_UNITS = {**dict.fromkeys(TOKEN_METERS, "million tokens"), "web_search": "thousand", **_FLAT}
+# What tools cost beside the tokens they read and write; a price file may state one for all its models.
+FEES = ("web_search", "x_search", "file_search", "maps_grounding", "code_execution", "code_interpreter")
 
-# The order of counts everywhere: the six of `PricingEngine.calculate` first.
+# Fees that can be less for a smaller search context: `web_search_low` beside `web_search`, the dearest.
+SIZES = ("low", "medium")
+LARGEST_SIZE = "high"
+_SIZED_METERS = ("web_search", "per_request")
+SIZED = {f"{meter}_{size}": meter for meter in _SIZED_METERS for size in SIZES}
+
+# What one price in USD stands for, as the power of ten that makes it nanos per million units.
+_UNITS = {
+    **dict.fromkeys(TOKEN_METERS, "million tokens"),
+    **dict.fromkeys(FEES, "thousand"),
+    "code_interpreter": "session",
+    "per_request": "request",
+    "per_second": "second",
+    "per_image": "image",
+}
+METER_UNITS = _UNITS | {meter: _UNITS[plain] for meter, plain in SIZED.items()}
+METER_EXPONENTS = {meter: {"million tokens": 9, "thousand": 12}.get(unit, 15) for meter, unit in METER_UNITS.items()}
+
+# The order of counts everywhere: the six of `PricingEngine.calculate` first, what nobody may have told last.
 BUCKETS = (
     "input",
     "cache_read",
@@ -43,9 +59,10 @@ BUCKETS = (
     "input_audio",
     "input_image",
     "cache_read_audio",
+    "cache_read_image",
     "output_audio",
     "output_image",
-    "web_search",
+    *FEES,
     "per_image",
     "per_second",
     "per_request",
@@ -57,12 +74,16 @@ _FALLBACKS = {
     "cache_read": "input",
     "cache_write": "input",
     "cache_write_1h": "cache_write",
+    "cache_read_audio": "cache_read",
+    "cache_read_image": "cache_read",
     "input_audio": "input",
     "input_image": "input",
     "reasoning": "output",
     "output_audio": "output",
     "output_image": "output",
 }
+# Where sounds or pictures have a price of their own, the cached price of text is none of theirs.
+_CACHED_KINDS = {"cache_read_audio": "input_audio", "cache_read_image": "input_image"}
 _EXACT = Context(prec=200)
 
 
@@ -104,6 +125,7 @@ class Rates:
     dearest_text_input: int = attrs.field(init=False, repr=False, eq=False)
     dearest_output: int = attrs.field(init=False, repr=False, eq=False)
     per_request: int = attrs.field(init=False, repr=False, eq=False)
+    is_sized: bool = attrs.field(init=False, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
         found = {bucket: self.rate(bucket) for bucket in BUCKETS}
@@ -113,13 +135,14 @@ class Rates:
         put(self, "dearest_text_input", max(found[meter] or 0 for meter in TEXT_METERS))
         put(self, "dearest_output", max(found[meter] or 0 for meter in OUTPUT_METERS))
         put(self, "per_request", self.meters.get("per_request", 0))
+        put(self, "is_sized", any(meter in self.meters for meter in SIZED))
 
     def meter(self, bucket: str) -> str | None:
         """Give the stated meter that prices a bucket: its own, or the one it falls back to."""
         meter: str | None = bucket
         while meter is not None and meter not in self.meters:
-            if meter == "cache_read_audio":
-                meter = "input_audio" if "input_audio" in self.meters else "cache_read"
+            if meter in _CACHED_KINDS and _CACHED_KINDS[meter] in self.meters:
+                meter = _CACHED_KINDS[meter]
             else:
                 meter = _FALLBACKS.get(meter)
         return meter
@@ -128,6 +151,19 @@ class Rates:
         """Give the rate of a bucket, by its fall-back where it has none of its own."""
         meter = self.meter(bucket)
         return None if meter is None else self.meters[meter]
+
+    def of_size(self, size: str | None) -> Rates:
+        """Give the row for a search context of a size; the dearest one's where nobody told it.
+
+        Raises:
+            KeyError: Fees go by the size of the context, and not by this one.
+        """
+        if size is None or size == LARGEST_SIZE or not self.is_sized:
+            return self
+        own = {meter: self.meters.get(f"{meter}_{size}") for meter in _SIZED_METERS}
+        if not any(own.values()):
+            raise KeyError(f"search_context {size!r}")
+        return Rates(self.above, {**self.meters, **{meter: rate for meter, rate in own.items() if rate is not None}})
 
     def cost(self, counts: Sequence[Count]) -> int:
         """Sum counts (in the order of `BUCKETS`) times rates, rounded up once, in nanos.
@@ -182,6 +218,7 @@ class ModelPrice:
         also: Whole further ids of it.
         cached_in_input: The provider's input count contains cache reads and writes.
         reasoning_in_output: The provider's output count contains reasoning.
+        search_unit: What a search's price is for: a ``query``, or a ``prompt`` with any number of them.
         source: Where the prices were read.
         checked: When they were last compared with the source.
     """
@@ -198,6 +235,7 @@ class ModelPrice:
     date_suffix: bool = False
     cached_in_input: bool = True
     reasoning_in_output: bool = True
+    search_unit: str = "query"
     service_aliases: Mapping[str, str] = attrs.field(factory=dict)
     source: str | None = None
     checked: date | None = None
@@ -253,8 +291,9 @@ class ModelPrice:
 
 @attrs.frozen
 class PriceFile:
-    """One provider's prices."""
+    """One provider's prices, and its fees that hold for all of its models that state no own."""
 
     provider: str
     aliases: tuple[str, ...]
     models: tuple[ModelPrice, ...]
+    fees: Mapping[str, int] = attrs.field(factory=dict)

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from coreason_budget.pricing.price import (
+    FEES,
     METER_EXPONENTS,
+    SIZED,
     STANDARD,
     TOKEN_METERS,
     ModelPrice,
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "1"
 MODES = ("chat", "embedding", "rerank")
+SEARCH_UNITS = ("query", "prompt")
 _FILE_KEYS = {
     "schema",
     "provider",
@@ -34,6 +37,7 @@ _FILE_KEYS = {
     "cached_in_input",
     "reasoning_in_output",
     "service_aliases",
+    "fees",
     "models",
 }
 _MODEL_KEYS = {
@@ -45,6 +49,7 @@ _MODEL_KEYS = {
     "date_suffix",
     "free",
     "outrageous",
+    "search_unit",
     "price",
     "service",
 }
@@ -81,13 +86,14 @@ class _File:
             self.reader.fail(keys["schema"], f"schema must be {SCHEMA}")
         provider = self.reader.text(keys["provider"], "provider", _PROVIDER, "a provider's name")
         header = self.header(keys)
+        fees = self.fees(keys["fees"]) if "fees" in keys else {}
         aliases = self.reader.unique(keys.get("aliases"), "aliases") or (provider,)
         models = self.reader.mapping(keys["models"], "models")
         if not models:
             self.reader.fail(keys["models"], "models is empty")
-        entries = tuple(self.model(provider, model, node, header) for model, node in models.items())
+        entries = tuple(self.model(provider, model, node, header, fees) for model, node in models.items())
         self.check_ids(entries, keys["models"])
-        return PriceFile(provider, aliases, entries)
+        return PriceFile(provider, aliases, entries, fees)
 
     def header(self, keys: Mapping[str, Any]) -> dict[str, Any]:
         """Read what every model of the file shares."""
@@ -106,6 +112,14 @@ class _File:
             }
         return header
 
+    def fees(self, node: Any) -> dict[str, int]:
+        """Read what tools cost with every model of the file that states no own price."""
+        keys = self.reader.mapping(node, "fees", set(FEES))
+        fees = {fee: exact_price(self.reader, value, fee, f"fees: {fee}") for fee, value in keys.items()}
+        for fee in (fee for fee, rate in fees.items() if not rate):
+            self.reader.fail(keys[fee], f"fees: {fee}: a fee of 0 is said by the models that have none")
+        return fees
+
     def check_ids(self, entries: tuple[ModelPrice, ...], node: Any) -> None:
         seen: dict[str, str] = {}
         lines = {key.value: key for key, _ in node.value}
@@ -115,15 +129,15 @@ class _File:
                     self.reader.fail(lines[entry.model], f"{name!r} is already an id of {seen[name]}")
                 seen[name] = entry.model
 
-    def model(self, provider: str, model: str, node: Any, header: Mapping[str, Any]) -> ModelPrice:
+    def model(
+        self, provider: str, model: str, node: Any, header: Mapping[str, Any], fees: Mapping[str, int]
+    ) -> ModelPrice:
         keys = self.reader.mapping(node, model, _MODEL_KEYS)
         if "price" not in keys:
             self.reader.fail(node, f"{model} has no price")
-        mode = self.reader.text(keys["mode"], f"{model}: mode") if "mode" in keys else "chat"
-        if mode not in MODES:
-            self.reader.fail(keys["mode"], f"{model}: mode {mode!r} is not one of {', '.join(MODES)}")
+        mode = self.word(keys, "mode", model, MODES)
         flags = {key: key in keys and self.reader.flag(keys[key], f"{model}: {key}") for key in ("free", "outrageous")}
-        histories = _Histories(self.reader, self.bundled, model, mode, **flags)
+        histories = _Histories(self.reader, self.bundled, model, mode, fees if mode == "chat" else {}, **flags)
         prices = {STANDARD: histories.history(keys["price"], f"{model}: price")}
         if "service" in keys:
             for name, value in self.reader.mapping(keys["service"], f"{model}: service").items():
@@ -141,8 +155,16 @@ class _File:
             snapshots=self.reader.unique(keys.get("snapshots"), f"{model}: snapshots"),
             also=self.reader.unique(keys.get("also"), f"{model}: also"),
             date_suffix="date_suffix" in keys and self.reader.flag(keys["date_suffix"], f"{model}: date_suffix"),
+            search_unit=self.word(keys, "search_unit", model, SEARCH_UNITS),
             **header,
         )
+
+    def word(self, keys: Mapping[str, Any], key: str, model: str, known: tuple[str, ...]) -> str:
+        """Read one of some words, by default the first."""
+        found = self.reader.text(keys[key], f"{model}: {key}") if key in keys else known[0]
+        if found not in known:
+            self.reader.fail(keys[key], f"{model}: {key} {found!r} is not one of {', '.join(known)}")
+        return found
 
 
 @attrs.frozen
@@ -153,6 +175,7 @@ class _Histories:
     bundled: bool
     model: str
     mode: str
+    fees: Mapping[str, int]
     free: bool
     outrageous: bool
 
@@ -175,6 +198,8 @@ class _Histories:
         since = self.reader.day(keys.pop("from"), f"{what}: from") if "from" in keys else None
         tier_node = keys.pop("tiers", None)
         base = self.meters(node, keys, what)
+        for fee, rate in self.fees.items() if standard is None else ():
+            base.setdefault(fee, rate)
         if standard is not None:
             self.inherit(node, base, standard.rows[0].meters, what)
         rows = [Rates(-1, base)]
@@ -217,20 +242,33 @@ class _Histories:
         for needed in ("input", "output") if self.mode == "chat" else () if by_request else ("input",):
             if needed not in found:
                 self.reader.fail(node, f"{what}: a {self.mode} model needs a price for {needed}")
+        self.check_sizes(keys, found, what)
         if self.bundled and found.get("cache_read", 0) > found.get("input", 0):
             self.reader.fail(keys["cache_read"], f"{what}: cache_read is dearer than input")
         return found
 
+    def check_sizes(self, keys: Mapping[str, Any], found: Mapping[str, int], what: str) -> None:
+        # Where nobody tells the size of a search, the plain price must be no less than any.
+        for meter, plain in SIZED.items():
+            if meter in found and found[meter] > found.get(plain, 0):
+                self.reader.fail(keys[meter], f"{what}: {meter} needs a {plain} that is no less")
+
     def rate(self, node: Any, meter: str, what: str, by_request: bool) -> int:
-        if node.id == "scalar" and node.value.startswith("-"):
-            self.reader.fail(node, f"{what}: {node.value[:60]} is negative")
-        text = self.reader.text(node, what, _NUMBER, "a plain number of USD, as 2.50")
-        rate = exact_rate(Decimal(text), METER_EXPONENTS[meter])
-        if rate is None:
-            self.reader.fail(node, f"{what}: {text} is finer than 1e-15 USD for one unit")
+        rate = exact_price(self.reader, node, meter, what)
         if rate == 0 and not self.free and not (by_request and meter == "input"):
             self.reader.fail(node, f"{what}: a price of 0 needs 'free: true'")
         ceiling = _OUTRAGEOUS["input" if not meter.startswith(("output", "reasoning")) else "output"]
         if self.bundled and meter in TOKEN_METERS and ceiling and rate > ceiling and not self.outrageous:
-            self.reader.fail(node, f"{what}: {text} is outrageous; if it is true, say 'outrageous: true'")
+            self.reader.fail(node, f"{what}: {node.value} is outrageous; if it is true, say 'outrageous: true'")
         return rate
+
+
+def exact_price(reader: Reader, node: Any, meter: str, what: str) -> int:
+    """Read a price in USD for one unit of its meter."""
+    if node.id == "scalar" and node.value.startswith("-"):
+        reader.fail(node, f"{what}: {node.value[:60]} is negative")
+    text = reader.text(node, what, _NUMBER, "a plain number of USD, as 2.50")
+    rate = exact_rate(Decimal(text), METER_EXPONENTS[meter])
+    if rate is None:
+        reader.fail(node, f"{what}: {text} is finer than 1e-15 USD for one unit")
+    return rate

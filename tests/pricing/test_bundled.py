@@ -93,6 +93,8 @@ def test_rates_are_shown_as_they_are_written() -> None:
         "cache_read": "1.25",
         "output": "5",
         "web_search": "10",
+        "file_search": "2.5",
+        "code_interpreter": "0.03",
     }
 
 

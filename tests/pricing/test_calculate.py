@@ -116,6 +116,53 @@ def test_seconds_and_images_have_prices(house: PricingEngine) -> None:
     assert cost.cost_usd == Decimal("0.0002") + Decimal("0.009") + Decimal("0.005")
 
 
+@pytest.mark.parametrize(
+    ("model", "used", "usd"),
+    [
+        ("gpt-5", Usage(input=1000, output=100, file_search=1), "0.00475"),  # 2.50 a thousand
+        ("gpt-5", Usage(input=1000, output=100, code_interpreter=2), "0.06225"),  # 0.03 a session
+        ("grok-4", Usage(input=1000, web_search=2, x_search=1, code_execution=1), "0.023"),  # 5.00 a thousand each
+        ("sonar", Usage(input=33, output=100), "0.012133"),  # not told: the dearest
+        ("sonar", Usage(input=33, output=100, search_context="low"), "0.005133"),
+        ("sonar", Usage(input=33, output=100, search_context="medium", per_request=3), "0.024133"),
+        ("perplexity/openai/gpt-5", Usage(web_search=1), "0.005"),
+    ],
+)
+def test_tools_cost_beside_their_tokens(model: str, used: Usage, usd: str) -> None:
+    """The fee of a provider's tool holds for its models, and goes by the size of the search where it does."""
+    assert ENGINE.cost_of(used, model).cost_usd == Decimal(usd)
+
+
+@pytest.mark.parametrize(
+    ("model", "used", "named"),
+    [
+        ("claude-sonnet-4-5", Usage(file_search=1), "file_search"),
+        ("gpt-5", Usage(x_search=1), "x_search"),
+        ("openrouter/openai/gpt-5", Usage(file_search=1), "file_search"),  # the maker's fee is not the host's
+        ("sonar", Usage(input=1, search_context="huge"), "search_context 'huge'"),
+    ],
+)
+def test_a_tool_without_a_price_is_never_free(model: str, used: Usage, named: str) -> None:
+    """It is refused by name."""
+    with pytest.raises(UnknownModelError, match=f"has no price for {named}"):
+        ENGINE.cost_of(used, model)
+
+
+@pytest.mark.parametrize(
+    ("prices", "cached"),
+    [("", "0.10"), ("input_image: 0.80, ", "0.80"), ("input_image: 0.80, cache_read_image: 0.08, ", "0.08")],
+)
+def test_cached_images_cost_their_own_price_or_no_less_than_is_known(tmp_path: Path, prices: str, cached: str) -> None:
+    """Where images have a price of their own, the cached price of text is none of theirs."""
+    path = tmp_path / "house.yaml"
+    path.write_text(
+        f"schema: 1\nprovider: p\nmodels:\n  m: {{price: {{input: 1, cache_read: 0.10, {prices}output: 2}}}}\n"
+    )
+    engine = PricingEngine(prices_file=path)
+    usd = engine.calculate("m", 10**6, cached_tokens=10**6, cached_image_tokens=10**6)
+    assert usd == Decimal(cached)
+
+
 @pytest.mark.parametrize(("tokens", "nanos"), [(1, 20), (3, 60)])
 def test_one_rounding_up_to_a_nano(tokens: int, nanos: int) -> None:
     """text-embedding-3-small costs 20 nanos a token, exactly."""

@@ -171,3 +171,6 @@ def test_what_a_call_may_use_besides_is_named(tmp_path: Path) -> None:
     assert engine.cost_of(used, "m").cost_usd == engine.estimate("m", **request, **extras)
     with pytest.raises(UnknownModelError, match="no price for per_image"):
         ENGINE.estimate("gpt-4o", **request, images=1)
+    assert ENGINE.estimate("gpt-5", **request, file_searches=2, code_sessions=1) - ENGINE.estimate(
+        "gpt-5", **request
+    ) == Decimal("0.035")

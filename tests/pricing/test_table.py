@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from coreason_budget.errors import ConfigError
-from coreason_budget.pricing.price import PriceFile
+from coreason_budget.pricing.price import BUCKETS, PriceFile
 from coreason_budget.pricing.table import load_file, parse
 
 HEAD = "schema: 1\nprovider: p\nmodels:\n"  # three lines: a model begins on the fourth
@@ -50,7 +50,58 @@ def test_tier_may_include_its_edge() -> None:
 
 
 PRICE = "price: {input: 1, output: 2}"
+FEES = HEAD.replace("models", "fees: {file_search: 2.50, code_interpreter: 0.03}\nmodels")
+
+
+def test_fees_of_a_file_hold_for_all_its_chat_models_that_state_no_own() -> None:
+    """In every service and tier; a thousand calls, or one session. Embeddings call no tools."""
+    file = read(
+        FEES + "  own: {price: {input: 1, output: 2, file_search: 4}}\n"
+        "  none: {price: {input: 1, output: 2, tiers: [{above: 9, input: 2, output: 3}]},"
+        " service: {batch: {input: 1, output: 1}}}\n"
+        "  e: {mode: embedding, price: {input: 1}}\n"
+    )
+    own, none, embedding = file.models
+    assert file.fees == {"file_search": 25 * 10**11, "code_interpreter": 3 * 10**13}
+    assert own.rates_usd()["file_search"] == 4
+    for row in (*none.prices["standard"][0].rows, *none.prices["batch"][0].rows):
+        assert {meter: row.meters[meter] for meter in file.fees} == file.fees
+    assert set(embedding.rates_usd()) == {"input"}
+
+
+def test_a_fee_by_the_size_of_the_search_is_the_dearest_where_nobody_tells_it() -> None:
+    """`low` and `medium` beside the plain price, which is that of `high`; another size has none."""
+    price = "{input: 1, output: 2, per_request: 0.012, per_request_low: 0.005, web_search: 9, web_search_medium: 8}"
+    (row,) = read(HEAD + f"  m: {{price: {price}}}").models[0].prices["standard"][0].rows
+    found = {size: row.of_size(size) for size in (None, "low", "medium", "high")}
+    fees = {size: (rates.rate("per_request"), rates.rate("web_search")) for size, rates in found.items()}
+    dear, cheap = 12 * 10**12, 5 * 10**12
+    assert fees == {
+        None: (dear, 9 * 10**12),
+        "low": (cheap, 9 * 10**12),
+        "medium": (dear, 8 * 10**12),
+        "high": fees[None],
+    }
+    with pytest.raises(KeyError, match="'huge'"):
+        row.of_size("huge")
+
+
+def test_sizes_mean_nothing_where_no_fee_goes_by_them() -> None:
+    """An answer may tell any of them."""
+    (row,) = read(HEAD + f"  m: {{{PRICE}}}").models[0].prices["standard"][0].rows
+    assert row.of_size("huge") is row
+
+
 BROKEN = {
+    "fee of a token": (HEAD.replace("models", "fees: {input: 1}\nmodels") + f"  m: {{{PRICE}}}", 3, "unknown key"),
+    "fee of nothing": (HEAD.replace("models", "fees: {x_search: 0}\nmodels") + f"  m: {{{PRICE}}}", 3, "a fee of 0"),
+    "size without a plain price": (HEAD + "  m: {price: {input: 1, output: 1, web_search_low: 1}}", 4, "web_search"),
+    "size above the plain price": (
+        HEAD + "  m: {price: {input: 1, output: 1, per_request: 1, per_request_low: 2}}",
+        4,
+        "per_request that is no less",
+    ),
+    "unit of a search": (HEAD + f"  m: {{search_unit: page, {PRICE}}}", 4, "query, prompt"),
     "empty file": ("", 1, "empty"),
     "not a mapping": ("- a", 1, "mapping"),
     "not YAML": ("schema: 1\nmodels: ]\n", 2, "not YAML"),
@@ -204,7 +255,7 @@ def test_rerank_is_sold_by_the_request() -> None:
     for price in ("{input: 0, per_request: 0.002}", "{per_request: 0.002}"):
         (entry,) = read(BUNDLED + f"  m: {{mode: rerank, price: {price}}}", bundled=True).models
         assert entry.mode == "rerank"
-        assert entry.prices["standard"][0].rows[0].cost((*(0,) * 14, None)) == 2_000_000
+        assert entry.prices["standard"][0].rows[0].cost((*(0,) * (len(BUCKETS) - 1), None)) == 2_000_000
 
 
 @pytest.mark.parametrize("missing", ["source: https://example.com\n", "checked: 2026-11-23\n"])

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from coreason_budget.errors import ConfigError
-from coreason_budget.pricing.price import STANDARD, ModelPrice, Period
+from coreason_budget.pricing.price import FEES, STANDARD, ModelPrice, Period
 from coreason_budget.pricing.refresh.offer import Offer, RefusedError, Table, rate_of_one, services_of
 
 _PER = {"kcount": 1000, "mtok": 10**6}
@@ -25,9 +25,11 @@ _METERS = {
     "input_audio_mtok": "input_audio",
     "cache_audio_read_mtok": "cache_read_audio",
     "input_image_mtok": "input_image",
+    "cache_image_read_mtok": "cache_read_image",
     "output_audio_mtok": "output_audio",
     "output_image_mtok": "output_image",
     "web_searches_kcount": "web_search",
+    "storage_searches_kcount": "file_search",
     "requests_kcount": "per_request",
 }
 _SERVICES = {
@@ -120,7 +122,8 @@ def genai_offer(provider: str, model: Mapping[str, Any], prefix: str, today: dat
     tables = {STANDARD: _table(current)}
     for service, prices in _variants(model, today).items():
         tables[service] = _table({**current, **prices})
-        tables[service][-1].pop("web_search", None)
+        for fee in FEES:
+            tables[service][-1].pop(fee, None)
     # A service's price is known for as long as the standard price it was listed with.
     services = {name: (Period(since, periods[0].rows),) for name, periods in services_of(tables, mode).items()}
     standard = tuple(_periods(histories, mode, today))

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from coreason_budget.errors import ConfigError
-from coreason_budget.pricing.price import STANDARD, TOKEN_METERS, ModelPrice
+from coreason_budget.pricing.price import SIZES, STANDARD, TOKEN_METERS, ModelPrice
 from coreason_budget.pricing.refresh.offer import Offer, RefusedError, Table, rate_of_one, services_of
 
 PACKAGE_FILE = "model_prices_and_context_window_backup.json"
@@ -27,10 +27,13 @@ _METERS = {
     "input_cost_per_audio_token": "input_audio",
     "cache_read_input_audio_token_cost": "cache_read_audio",
     "input_cost_per_image_token": "input_image",
+    "cache_read_input_image_token_cost": "cache_read_image",
     "output_cost_per_audio_token": "output_audio",
     "output_cost_per_image_token": "output_image",
     "input_cost_per_query": "per_request",
     "input_cost_per_request": "per_request",
+    "google_maps_grounding_cost_per_query": "maps_grounding",
+    "code_interpreter_cost_per_session": "code_interpreter",
 }
 _SERVICES = {
     "": STANDARD,
@@ -49,6 +52,7 @@ _UPLIFTS = {
     "regional_processing_uplift_multiplier_eu": "eu",
     "regional_processing_uplift_multiplier_us": "us",
 }
+_GOOGLE = ("gemini", "vertex_ai", "vertex_ai-language-models")
 Models = dict[str, Mapping[str, Any]]
 
 
@@ -84,7 +88,11 @@ def litellm_offer(provider: str, model: str, said: Mapping[str, Any], *, inclusi
     prices = services_of(tables, mode)
     limit = said.get("max_output_tokens")
     limit = int(limit) if mode == "chat" and isinstance(limit, int | Decimal) and limit > 0 else None
-    return Offer(ModelPrice(f"{provider}/{model}", provider, model, prices, mode=mode, max_output=limit))
+    # Google's grounding was sold by the prompt until Gemini 3, whose entries say that it is by the query.
+    by_query = said.get("web_search_billing_unit") == "per_query" or said["litellm_provider"] not in _GOOGLE
+    unit = "query" if by_query or "web_search" not in prices[STANDARD][0].rows[0].meters else "prompt"
+    entry = ModelPrice(f"{provider}/{model}", provider, model, prices, mode=mode, max_output=limit, search_unit=unit)
+    return Offer(entry)
 
 
 def _tables(said: Mapping[str, Any], inclusive: bool) -> dict[str, Table]:
@@ -116,6 +124,11 @@ def _stated(said: Mapping[str, Any]) -> Iterator[tuple[str, int, str, Decimal]]:
         for key, meter in _METERS.items():
             if key in tier:
                 yield STANDARD, start or -1, meter, Decimal(tier[key])
-    searches = (said.get("search_context_cost_per_query") or {}).values()
-    if searches:
-        yield STANDARD, -1, "web_search", max(Decimal(usd) for usd in searches)
+    searches = said.get("search_context_cost_per_query") or {}
+    dearest = max(map(Decimal, searches.values()), default=Decimal(0))
+    if dearest:
+        yield STANDARD, -1, "web_search", dearest
+    for size in SIZES:
+        usd = Decimal(searches.get(f"search_context_size_{size}", dearest))
+        if usd != dearest:
+            yield STANDARD, -1, f"web_search_{size}", usd

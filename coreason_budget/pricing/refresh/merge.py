@@ -58,7 +58,8 @@ def merge(litellm: Offer | None, genai: Offer | None, today: date, *, alone: boo
         disagreed = disagreed or differ
         prices[service] = two.prices[service] if rows == theirs.rows else (Period(None, rows),)
     prices = finished(prices, notes)
-    entry = attrs.evolve(two, prices=prices, mode=one.mode, max_output=one.max_output or two.max_output)
+    limit = one.max_output or two.max_output
+    entry = attrs.evolve(two, prices=prices, mode=one.mode, max_output=limit, search_unit=one.search_unit)
     return Merged(entry, (*litellm.notes, *genai.notes, *notes), disagreed)
 
 

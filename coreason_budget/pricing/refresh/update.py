@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 
 import attrs
 
 from coreason_budget.errors import ConfigError
 from coreason_budget.pricing.lookup import undated
-from coreason_budget.pricing.price import METER_EXPONENTS, STANDARD, TOKEN_METERS, ModelPrice, Period
+from coreason_budget.pricing.price import METER_EXPONENTS, STANDARD, TOKEN_METERS, ModelPrice, Period, Rates
 from coreason_budget.pricing.refresh.choices import Choices, FileChoice
 from coreason_budget.pricing.refresh.merge import Merged
 from coreason_budget.pricing.refresh.report import Report
@@ -65,7 +65,8 @@ def update(
         today: The day of the comparison, and the first of a price that changed.
         report: Takes what happened.
     """
-    return _Update(file, choices, today, report, _head(file, old, today)).run(old, merged)
+    head = _head(file, old, today)
+    return _Update(file, choices, today, report, head, _fees(head, file.name)).run(old, merged)
 
 
 @attrs.define
@@ -75,6 +76,7 @@ class _Update:
     today: date
     report: Report
     head: str
+    fees: Mapping[str, int] = attrs.field(factory=dict)
     blocks: dict[str, Block] = attrs.field(factory=dict)
     owner: dict[str, ModelPrice] = attrs.field(factory=dict)
 
@@ -102,6 +104,7 @@ class _Update:
 
     def take(self, merged: Merged) -> set[str]:
         """Put one entry into the file; give the entries of the table that it is about."""
+        merged = attrs.evolve(merged, entry=with_fees(merged.entry, self.fees))
         ids = list(merged.entry.ids())
         known = {entry.model: entry for entry in map(self.owner_of, ids) if entry}
         new_ids = [one for one in ids if self.owner_of(one) is None]
@@ -137,7 +140,11 @@ class _Update:
             if mine is None:
                 prices[service] = theirs
                 self.report.added(f"{entry.canonical} {service}", _price_text(merged.entry, service))
-            elif _effective(mine, service) != _effective(now, service):
+            elif _effective(filled := _with_flats(mine, now), service) == _effective(now, service):
+                prices[service] = tuple(filled if one is mine else one for one in prices[service])
+                if filled != mine:
+                    self.report.added(entry.canonical, _change_text(service, mine, filled))
+            else:
                 later = tuple(one for one in theirs if one.since and one.since > self.today)
                 kept = tuple(one for one in prices[service] if one.since is None or one.since < self.today)
                 prices[service] = (*kept, Period(self.today if kept else None, now.rows), *later)
@@ -151,7 +158,7 @@ class _Update:
     def write(self, entry: ModelPrice, comments: Iterable[str]) -> bool:
         """Put an entry into the file if it passes the table's own gates."""
         outrageous = self.choices.why("outrageous", f"{self.file.provider}/{entry.model}") is not None
-        text = entry_text(entry, comments, outrageous=outrageous)
+        text = entry_text(without_fees(entry, self.fees), comments, outrageous=outrageous)
         try:
             (read,) = parse((self.head + text).encode(), self.file.name, bundled=True).models
         except ConfigError as error:
@@ -167,6 +174,36 @@ class _Update:
             == _effective(_on(two.prices[service], self.today), service)
             for service in set(one.prices) & set(two.prices)
         )
+
+
+def _fees(head: str, name: str) -> Mapping[str, int]:
+    """Give the fees that the head of a file says for all its models."""
+    return parse(f"{head}  any: {{price: {{input: 1, output: 1}}}}\n".encode(), name).fees
+
+
+def with_fees(entry: ModelPrice, fees: Mapping[str, int]) -> ModelPrice:
+    """Give an entry that states the fees of its file too, as a read one does."""
+    return _with_rows(entry, lambda meters: {**fees, **meters}) if entry.mode == "chat" else entry
+
+
+def without_fees(entry: ModelPrice, fees: Mapping[str, int]) -> ModelPrice:
+    """Leave out what the head of the file says already."""
+    return _with_rows(entry, lambda meters: {meter: rate for meter, rate in meters.items() if fees.get(meter) != rate})
+
+
+def _with_rows(entry: ModelPrice, changed: Callable[[Mapping[str, int]], Mapping[str, int]]) -> ModelPrice:
+    def again(period: Period) -> Period:
+        return Period(period.since, tuple(Rates(row.above, changed(row.meters)) for row in period.rows))
+
+    prices = {service: tuple(map(again, periods)) for service, periods in entry.prices.items()}
+    return attrs.evolve(entry, prices=prices)
+
+
+def _with_flats(mine: Period, theirs: Period) -> Period:
+    """Add the prices of tools and requests that had none: what was refused so far, not another price."""
+    stated = theirs.rows[0].meters
+    new = {meter: rate for meter, rate in stated.items() if meter not in {*TOKEN_METERS, *mine.rows[0].meters}}
+    return Period(mine.since, tuple(Rates(row.above, {**row.meters, **new}) for row in mine.rows)) if new else mine
 
 
 def _on(periods: tuple[Period, ...], today: date) -> Period:

@@ -6,7 +6,16 @@ import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from coreason_budget.pricing.price import METER_EXPONENTS, STANDARD, TOKEN_METERS, ModelPrice, Period, Rates
+from coreason_budget.pricing.price import (
+    FEES,
+    METER_EXPONENTS,
+    SIZED,
+    STANDARD,
+    TOKEN_METERS,
+    ModelPrice,
+    Period,
+    Rates,
+)
 
 WIDTH = 120
 METER_ORDER = (
@@ -19,10 +28,13 @@ METER_ORDER = (
     "input_audio",
     "cache_read_audio",
     "input_image",
+    "cache_read_image",
     "output_audio",
     "output_image",
-    "web_search",
+    *(part for fee in FEES for part in (fee, *(sized for sized, plain in SIZED.items() if plain == fee))),
     "per_request",
+    "per_request_low",
+    "per_request_medium",
     "per_second",
     "per_image",
 )
@@ -72,6 +84,8 @@ def _head(entry: ModelPrice, outrageous: bool) -> Iterable[str]:
         yield "free: true"
     if outrageous:
         yield "outrageous: true"
+    if entry.search_unit != "query":
+        yield f"search_unit: {entry.search_unit}"
 
 
 def is_free(entry: ModelPrice) -> bool:

@@ -17,7 +17,7 @@ from coreason_budget.pricing.refresh.__main__ import main, refresh
 from coreason_budget.pricing.refresh.choices import Choices, read_choices
 from coreason_budget.pricing.refresh.genai import ids_of, read_genai
 from coreason_budget.pricing.refresh.group import Sources
-from coreason_budget.pricing.refresh.litellm import read_litellm
+from coreason_budget.pricing.refresh.litellm import litellm_offer, read_litellm
 from coreason_budget.pricing.refresh.report import Report
 from coreason_budget.pricing.refresh.update import read_blocks
 from coreason_budget.pricing.refresh.write import entry_text, usd_text
@@ -89,8 +89,9 @@ def test_what_both_say_has_all_ids_of_both(tmp_path: Path) -> None:
     large = entry(tmp_path, "acme-large")
     assert list(large.ids()) == ["acme-large", "acme-big", "acme-large-2026-01-02"]
     assert large.max_output == 8192
-    assert usd(large) == {"input": "2.5", "cache_read": "1.65", "output": "10", "web_search": "20"}
-    assert usd(large, "batch") == {"input": "1.25", "output": "5", "web_search": "20"}
+    searches = {"web_search": "20", "web_search_low": "10"}
+    assert usd(large) == {"input": "2.5", "cache_read": "1.65", "output": "10", **searches}
+    assert usd(large, "batch") == {"input": "1.25", "output": "5", **searches}
     (base, tier) = large.period("standard", TODAY).rows
     assert (base.above, tier.above) == (-1, 200_000)
     assert tier.meters["cache_read"] == 3_300_000_000
@@ -152,6 +153,47 @@ def test_a_changed_tier_is_appended_too(tmp_path: Path) -> None:
     large = entry(tmp_path, "acme-large")
     assert [period.since for period in large.prices["batch"]] == [None, LATER]
     assert [period.since for period in large.prices["standard"]] == [None]
+
+
+def test_a_fee_that_was_not_known_is_no_change_of_price(tmp_path: Path) -> None:
+    """Calls of it were refused before: it is put into the price that stands, and reported as added."""
+    run(tmp_path)
+    key = "code_interpreter_cost_per_session"
+    fee = litellm(lambda said: said["acme/acme-mini"].update({key: Decimal("0.03")}))
+    report = run(tmp_path, said=fee, today=LATER)
+    mini = entry(tmp_path, "acme-mini")
+    assert [period.since for period in mini.prices["standard"]] == [None]
+    assert usd(mini)["code_interpreter"] == "0.03"
+    assert report.found["added"] == {"acme/acme-mini": "standard code_interpreter - -> 0.03"}
+    assert report.found["changed"] == {}
+    assert run(tmp_path, said=fee, today=LATER).found["added"] == {}
+
+
+def test_fees_of_the_head_stay_there(tmp_path: Path) -> None:
+    """A refresh neither takes them for a change nor writes them out with every model."""
+    run(tmp_path)
+    path = tmp_path / "acme.yaml"
+    path.write_text(path.read_text().replace("\nmodels:\n", "\nfees: {file_search: 2.50}\nmodels:\n"))
+    dearer = litellm(lambda said: said["acme/acme-mini"].update(output_cost_per_token=Decimal("9e-7")))
+    report = run(tmp_path, said=dearer, today=LATER)
+    assert list(report.found["changed"]) == ["acme/acme-mini"]
+    assert path.read_text().count("file_search") == 1
+    assert usd(entry(tmp_path, "acme-mini"))["file_search"] == "2.5"
+
+
+def test_googles_searches_are_by_the_prompt_unless_said_by_the_query() -> None:
+    """litellm says nothing of Gemini 2, where one prompt is one fee however often it searched."""
+    said = {
+        "litellm_provider": "gemini",
+        "mode": "chat",
+        "input_cost_per_token": Decimal("1e-6"),
+        "output_cost_per_token": Decimal("1e-6"),
+        "search_context_cost_per_query": {"search_context_size_medium": Decimal("0.035")},
+    }
+    query = {"web_search_billing_unit": "per_query"}
+    other = {"litellm_provider": "openai"}
+    offers = [litellm_offer("p", "m", {**said, **more}, inclusive=False) for more in ({}, query, other)]
+    assert [offer.entry.search_unit for offer in offers] == ["prompt", "query", "query"]
 
 
 def test_hand_made_text_stays(tmp_path: Path) -> None:
