@@ -21,6 +21,7 @@ from attrs import Attribute, Factory, field, fields, frozen
 from dotenv import dotenv_values
 
 from coreason_budget.errors import BudgetError, ConfigError, InvalidIdError
+from coreason_budget.ledger.urls import scheme_of
 from coreason_budget.limits import Limit
 from coreason_budget.model import BUILT_IN_KINDS, MAX_TTL_S, MIN_TTL_S, check_tag_kind
 from coreason_budget.money import Usd, to_limit_nanos, to_usd
@@ -286,6 +287,15 @@ class BudgetConfig:
     def url(self) -> str:
         """The ledger's URL, the default filled in."""
         return self.ledger_url or self.redis_url or f"sqlite:///{quote(str(Path(DEFAULT_FILE).absolute()))}"
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether the ledger's budgets are those of every process with these settings.
+
+        Raises:
+            ConfigError: A URL that names no ledger.
+        """
+        return scheme_of(self.url).is_shared
 
     @property
     def daily_limits(self) -> tuple[Limit, ...]:

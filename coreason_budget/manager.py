@@ -12,7 +12,7 @@ from coreason_budget import costs
 from coreason_budget.config import BudgetConfig, hide_password
 from coreason_budget.errors import BudgetExceededError, ConfigError, InvalidAmountError
 from coreason_budget.guard import BudgetGuard, receipt_of
-from coreason_budget.ledger import Ledger, open_ledger
+from coreason_budget.ledger import Backend, open_ledger
 from coreason_budget.ledger.base import Clock
 from coreason_budget.limits import Limit, LimitBook
 from coreason_budget.model import Amounts, Balance, Entry, Receipt, Subject, Verdict, check_id
@@ -47,7 +47,7 @@ class BudgetManager:
     """
 
     def __init__(
-        self, config: BudgetConfig | None = None, *, ledger: Ledger | None = None, clock: Clock | None = None
+        self, config: BudgetConfig | None = None, *, ledger: Backend | None = None, clock: Clock | None = None
     ) -> None:
         if ledger is not None and clock is not None:
             raise ConfigError("clock: give it to the ledger that you pass", field="clock")
@@ -338,7 +338,7 @@ def _exception_types(
     return kinds
 
 
-def _ledger(config: BudgetConfig, timezone: str, clock: Clock) -> Ledger:
+def _ledger(config: BudgetConfig, timezone: str, clock: Clock) -> Backend:
     ledger = open_ledger(
         config.url,
         namespace=config.namespace,

@@ -10,7 +10,7 @@ from attrs import frozen
 
 from coreason_budget.errors import LedgerCorruptError, LedgerUnavailableError
 from coreason_budget.ledger import rules
-from coreason_budget.ledger.base import Ledger
+from coreason_budget.ledger.base import Books
 from coreason_budget.ledger.journal import JournalEntry, Movement, Page
 from coreason_budget.ledger.record import OPEN
 from coreason_budget.model import Account
@@ -66,7 +66,7 @@ class Report:
     differences: tuple[Difference, ...]
 
 
-def audit(ledger: Ledger, tell: Tell = lambda count: None) -> Report:
+def audit(ledger: Books, tell: Tell = lambda count: None) -> Report:
     """Prove law 12 on a ledger, or show where it fails. Reads only; others may go on booking.
 
     Exact at any time: accounts are read together with what was booked up to that very moment.
@@ -95,7 +95,7 @@ class _CutError(Exception):
 class _Audit:
     """One pass: the books as the journal tells them up to ``cursor``, and what is compared with them."""
 
-    def __init__(self, ledger: Ledger, tell: Tell) -> None:
+    def __init__(self, ledger: Books, tell: Tell) -> None:
         self._ledger = ledger
         self._tell = tell
         self._cursor = ""

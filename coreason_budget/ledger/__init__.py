@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-from urllib.parse import unquote, urlsplit
-
-from coreason_budget.errors import ConfigError
-from coreason_budget.ledger.base import Clock, Ledger
+from coreason_budget.ledger.base import Backend, Books, Clock, Ledger
 from coreason_budget.ledger.journal import JOURNAL_LENGTH
+from coreason_budget.ledger.urls import scheme_of
 
-__all__ = ["Ledger", "open_ledger"]
-
-_ALLOWED = "allowed are redis://, rediss://, unix://, sqlite:///path and memory://"
+__all__ = ["Backend", "Books", "Ledger", "open_ledger"]
 
 
 def open_ledger(
@@ -23,7 +18,7 @@ def open_ledger(
     clock: Clock = int,
     journal_length: int = JOURNAL_LENGTH,
     allow_eviction: bool = False,
-) -> Ledger:
+) -> Backend:
     """Open the ledger that ``url`` names. Nothing is connected before the first operation.
 
     Args:
@@ -39,31 +34,12 @@ def open_ledger(
     Raises:
         ConfigError: An unknown scheme, or a URL its backend cannot use.
     """
-    scheme = url.partition("://")[0]
-    common: dict[str, Any] = {"timeout_s": timeout_s, "clock": clock, "journal_length": journal_length}
-    if scheme in ("redis", "rediss", "unix"):
-        from coreason_budget.ledger.redis.ledger import RedisLedger
-
-        return RedisLedger(url, namespace=namespace, timezone=timezone, allow_eviction=allow_eviction, **common)
-    if scheme == "sqlite":
-        from coreason_budget.ledger.sqlite.ledger import SqliteLedger
-
-        return SqliteLedger(_sqlite_path(url), namespace=namespace, timezone=timezone, **common)
-    if url.rstrip("/") == "memory:":
-        from coreason_budget.ledger.memory import MemoryLedger
-
-        return MemoryLedger(**common)
-    # Without a scheme, what stands at the front may be a password.
-    shown = repr(scheme[:20]) if "://" in url and scheme.isalpha() else "(none)"
-    raise ConfigError(f"ledger_url: unknown scheme {shown}; {_ALLOWED}", field="ledger_url")
-
-
-def _sqlite_path(url: str) -> str:
-    parts = urlsplit(url)
-    path = unquote(parts.path)[1:]
-    if parts.netloc or parts.query or not path:
-        raise ConfigError(
-            "ledger_url: write sqlite:///relative.db or sqlite:////absolute/path.db, without host or options",
-            field="ledger_url",
-        )
-    return path
+    return scheme_of(url).open(
+        url,
+        namespace=namespace,
+        timezone=timezone,
+        timeout_s=timeout_s,
+        clock=clock,
+        journal_length=journal_length,
+        allow_eviction=allow_eviction,
+    )

@@ -1,9 +1,10 @@
-"""The ledger protocol: four verbs, each atomic over all accounts of a call.
+"""The two protocols of a ledger: its verbs, each atomic over all accounts of a call, and its books.
 
 A ledger keeps two things: *standings* (``used`` and ``reserved`` of every account) and
 *records* (what each op id did). What to do with them is decided by `coreason_budget.ledger.rules`;
-a ledger makes it atomic, exactly once, and answers within its time-out. To write one, implement
-`Ledger` and run `coreason_budget.testing.LedgerContract` on it.
+a ledger makes it atomic, exactly once, and answers within its time-out. `Ledger` is what calls need,
+`Books` what whoever runs it asks. To write one, implement both (`Backend`) and run
+`coreason_budget.testing.LedgerContract` on it.
 """
 
 from __future__ import annotations
@@ -177,6 +178,16 @@ class Ledger(Protocol):
     def read(self, plan: Plan) -> Reading:
         """Where the accounts of a plan stand, lapsed reservations counted as lapsed."""
 
+    def ping(self) -> None:
+        """Return if the ledger can be read and written now."""
+
+    def close(self) -> None:
+        """Give back what is open. The ledger may be used again afterwards."""
+
+
+class Books(Protocol):
+    """What a ledger tells of its namespace as a whole. Raises as `Ledger` does; nothing here books anything."""
+
     def journal(self, since_us: int = 0) -> Iterator[JournalEntry]:
         """Every entry of the journal since a moment, in the order of booking; read as it is asked for.
 
@@ -193,14 +204,12 @@ class Ledger(Protocol):
     def reservations(self) -> Iterator[Record]:
         """Every reservation that is open, then those that lapsed and are remembered. One may come twice."""
 
-    def ping(self) -> None:
-        """Return if the ledger can be read and written now."""
-
     def status(self) -> LedgerStatus:
         """How the ledger stands. Changes nothing, and answers also where nothing is admitted."""
 
     def accept(self) -> bool:
         """Let a ledger that is halted go on with what is there; False if there was nothing to accept."""
 
-    def close(self) -> None:
-        """Give back what is open. The ledger may be used again afterwards."""
+
+class Backend(Ledger, Books, Protocol):
+    """A ledger and its books: what a URL opens."""

@@ -71,13 +71,13 @@ class MemoryLedger(SerialLedger):
             return
 
     def status(self) -> LedgerStatus:
-        """See `Ledger.status`. What lives and dies with its process forgets nothing in between."""
+        """See `Books.status`. What lives and dies with its process forgets nothing in between."""
         self._check_process()
         with self._lock:
             return LedgerStatus("", sum(map(self._is_open, self._open)), kept={"where": "the memory of this process"})
 
     def accept(self) -> bool:
-        """See `Ledger.accept`."""
+        """See `Books.accept`."""
         return False
 
     def close(self) -> None:
@@ -85,13 +85,13 @@ class MemoryLedger(SerialLedger):
         return
 
     def accounts(self) -> Iterator[str]:
-        """See `Ledger.accounts`."""
+        """See `Books.accounts`."""
         with self._read():
             keys = [key for key in self._data if isinstance(key, str) and key[0] != _MARK]
         yield from keys
 
     def reservations(self) -> Iterator[Record]:
-        """See `Ledger.reservations`."""
+        """See `Books.reservations`."""
         with self._read() as transaction:
             op_ids = [key[1:] for key in self._data if isinstance(key, str) and key[0] == _MARK and key != _NEWEST]
             records = [transaction.record(op_id) for op_id in op_ids]

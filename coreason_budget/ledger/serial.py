@@ -107,11 +107,11 @@ class SerialLedger(ABC):
             _check_in_time(deadline_s)
 
     def journal(self, since_us: int = 0) -> Iterator[JournalEntry]:
-        """See `Ledger.journal`."""
+        """See `Books.journal`."""
         return read_pages(self.page, since_us)
 
     def page(self, after: str = "", keys: Sequence[str] = ()) -> Page:
-        """See `Ledger.page`."""
+        """See `Books.page`."""
         last = int(after or 0)
         with self._read() as transaction:
             found = transaction.notes(last, PAGE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from coreason_budget.ledger.base import Clock, Ledger
+from coreason_budget.ledger.base import Backend, Clock
 from coreason_budget.limits import LimitBook
 from coreason_budget.outbox.delivery import Delivered, Outbox
 from coreason_budget.outbox.ledger import OutboxLedger
@@ -17,7 +17,7 @@ _SLICE = 0.25
 
 def open_outbox(
     store: Store,
-    ledger: Ledger,
+    ledger: Backend,
     limits: LimitBook,
     *,
     pricer: Pricer,

@@ -6,7 +6,7 @@ import copy
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from attrs import evolve
 
@@ -17,8 +17,9 @@ from coreason_budget.errors import (
     LedgerUnavailableError,
     OutcomeUnknownError,
 )
-from coreason_budget.ledger.base import Charge, End, Ledger, Outcome, Reading, Refused, Reserve
+from coreason_budget.ledger.base import Backend, Charge, End, Outcome, Reading, Refused, Reserve
 from coreason_budget.ledger.record import KEEP_CALLERS_US, op_id_of
+from coreason_budget.ledger.wrapped import WrappedBooks
 from coreason_budget.model import Amounts, Entry, Plan, Standings
 from coreason_budget.outbox.delivery import Outbox
 from coreason_budget.outbox.spend import SETTLE, Spend
@@ -33,7 +34,7 @@ _Request = TypeVar("_Request", Charge, End)
 Pending = Mapping[str, Amounts]
 
 
-class OutboxLedger:
+class OutboxLedger(WrappedBooks):
     """A `Ledger` that never loses a charge or a settle to an outage.
 
     A charge or settle is written to this host's disk before it is sent, and if its sender dies the
@@ -49,14 +50,11 @@ class OutboxLedger:
         slice_s: How long one call delivers what others left.
     """
 
-    def __init__(self, ledger: Ledger, outbox: Outbox, slice_s: float) -> None:
+    def __init__(self, ledger: Backend, outbox: Outbox, slice_s: float) -> None:
+        super().__init__(ledger)
         self._ledger = ledger
         self.outbox = outbox
         self._slice_s = slice_s
-
-    def __getattr__(self, name: str) -> Any:
-        # Whatever else a ledger of this kind can do, it does itself.
-        return getattr(self._ledger, name)
 
     @property
     def name(self) -> str:
@@ -65,7 +63,7 @@ class OutboxLedger:
 
     def reserve(self, request: Reserve) -> Outcome | Refused:
         """See `Ledger.reserve`. What waits in the outbox is taken as spent."""
-        pending = self._pending(request.plan) if self._make_way(request.op_id) else {}
+        pending = self._pending(request.plan) if self._deliver_first(request.op_id) else {}
         if not pending:
             return self._ledger.reserve(request)
         answer = self._ledger.reserve(evolve(request, plan=_lowered(request.plan, pending)))
@@ -92,7 +90,7 @@ class OutboxLedger:
     def read(self, plan: Plan) -> Reading:
         """See `Ledger.read`. What waits in the outbox is shown as spent."""
         # Before the ledger is read: what arrives in between is counted twice, and not missed.
-        pending = self._pending(plan) if self._make_way("") else {}
+        pending = self._pending(plan) if self._deliver_first("") else {}
         reading = self._ledger.read(plan)
         if not pending:
             return reading
@@ -109,25 +107,25 @@ class OutboxLedger:
 
     def _send(self, request: _Request, send: Callable[[_Request], Outcome], op_id: str, reservation_id: str) -> Outcome:
         if not (isinstance(request, Charge) or request.verb == SETTLE):
-            self._make_way(op_id, reservation_id)
+            self._deliver_first(op_id, reservation_id)
             return send(request)
         now_us = self.outbox.now_us()
         spend = Spend.of(request, now_us)
         with self.outbox.underway.keep(spend, now_us):
             try:
-                self._make_way_for_spend(spend)
+                self._deliver_before(spend)
                 return send(request)
             except _UNREACHED as error:
                 raise self._keep(spend, now_us, error) from error
 
-    def _make_way_for_spend(self, spend: Spend) -> None:
+    def _deliver_before(self, spend: Spend) -> None:
         try:
-            self._make_way(spend.op_id, spend.reservation_id)
+            self._deliver_first(spend.op_id, spend.reservation_id)
         except OutboxBrokenError as error:
             # What was spent is to be booked all the same.
             _log.error("%s", error)
 
-    def _make_way(self, op_id: str, reservation_id: str = "") -> bool:
+    def _deliver_first(self, op_id: str, reservation_id: str = "") -> bool:
         """Deliver what came before; tell if there was any. Nothing goes on while the ledger is out of reach."""
         if not self.outbox.has_any():
             return False

@@ -54,7 +54,7 @@ def gunicorn_options(config: BudgetConfig) -> dict[str, Any]:
     Raises:
         ConfigError: A ledger in memory with more than one worker: each would own a full budget.
     """
-    in_memory = config.url.startswith("memory:")
+    in_memory = not config.is_shared
     if in_memory and config.workers > 1:
         raise ConfigError(
             f"workers: memory:// is the memory of one process, and {config.workers} workers would each own a full "

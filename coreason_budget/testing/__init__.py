@@ -1,6 +1,6 @@
 """For whoever writes a ledger: a contract suite that proves the laws on it, and a manual clock.
 
-A ledger is a class with the twelve methods of `coreason_budget.ledger.base.Ledger`. It decides
+A ledger is a class with the methods of `coreason_budget.ledger.base.Backend`. It decides
 nothing itself: it reads what is known, asks `coreason_budget.ledger.rules` what that means, and
 carries the answer out atomically. One whose transactions run one after another (a lock, a
 database) is quickest written as a `coreason_budget.ledger.serial.SerialLedger`: give it its two

@@ -14,7 +14,7 @@ from attrs import frozen
 
 from coreason_budget.errors import BudgetError, BudgetExceededError
 from coreason_budget.guard import BudgetGuard
-from coreason_budget.ledger.base import Ledger
+from coreason_budget.ledger.base import Backend
 from coreason_budget.limits import Limit
 from coreason_budget.model import Amounts, Receipt, Subject
 from coreason_budget.testing.kit import ALICE, guard_on
@@ -88,7 +88,7 @@ def _answer(receive: Connection) -> Any:
 class Racer:
     """What every job has: a way to the ledger, and limits."""
 
-    open: Callable[[], Ledger]
+    open: Callable[[], Backend]
     limits: tuple[Limit, ...]
 
     def guard(self) -> BudgetGuard:

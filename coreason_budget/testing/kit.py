@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import pytest
 
 from coreason_budget.guard import BudgetGuard
-from coreason_budget.ledger.base import Clock, Ledger
+from coreason_budget.ledger.base import Backend, Clock
 from coreason_budget.limits import Limit, LimitBook
 from coreason_budget.model import Account, Amounts, Balance, Entry, Subject
 from coreason_budget.money import NANOS_PER_USD
@@ -36,7 +36,7 @@ def book(limits: Iterable[Limit], timezone: str = "UTC") -> LimitBook:
     return LimitBook(limits, Calendar(timezone))
 
 
-def guard_on(ledger: Ledger, *limits: Limit, **options: Any) -> BudgetGuard:
+def guard_on(ledger: Backend, *limits: Limit, **options: Any) -> BudgetGuard:
     """A guard on any ledger, with these limits."""
     return BudgetGuard(ledger, book(limits), **options)
 
@@ -61,7 +61,7 @@ def books(guard: BudgetGuard, *subjects: Subject) -> Books:
     return {b.account.key: (b.used_units, b.reserved_units) for s in subjects for b in guard.usage(s)}
 
 
-def books_of(ledger: Ledger, accounts: Iterable[Account]) -> Books:
+def books_of(ledger: Backend, accounts: Iterable[Account]) -> Books:
     """Where accounts stand, also of windows that are over."""
     entries = tuple(Entry(account, 0, None) for account in accounts)
     standings = ledger.read(lambda now_us: entries).standings
@@ -79,31 +79,31 @@ class LedgerKit:
 
     clock: ManualClock
 
-    def make_ledger(self, clock: Clock) -> Ledger:
+    def make_ledger(self, clock: Clock) -> Backend:
         """Open the ledger. In each test the first one is empty, and every later one is on the same budgets.
 
         Give it time: races are proofs of exactness, so a ``timeout_s`` of 30 is right.
         """
         raise NotImplementedError
 
-    def open_elsewhere(self, clock: Clock) -> Callable[[], Ledger]:
+    def open_elsewhere(self, clock: Clock) -> Callable[[], Backend]:
         """A picklable function that opens the same budgets in another process."""
         raise NotImplementedError
 
     @pytest.fixture(autouse=True)
     def _begin(self) -> Iterator[None]:
         self.clock = ManualClock()
-        self._handles: list[Ledger] = []
+        self._handles: list[Backend] = []
         yield
         for ledger in self._handles:
             ledger.close()
 
     @property
-    def ledger(self) -> Ledger:
+    def ledger(self) -> Backend:
         """The first handle of this test."""
         return self._handles[0] if self._handles else self.another()
 
-    def another(self) -> Ledger:
+    def another(self) -> Backend:
         """One more handle on the same budgets."""
         self._handles.append(self.make_ledger(self.clock))
         return self._handles[-1]
@@ -112,7 +112,7 @@ class LedgerKit:
         """A guard on this test's ledger, with these limits."""
         return guard_on(self.ledger, *limits, **options)
 
-    def elsewhere(self) -> Callable[[], Ledger]:
+    def elsewhere(self) -> Callable[[], Backend]:
         """The way to open this test's budgets in another process; skips where there is none."""
         if not self.across_processes:
             pytest.skip("this ledger lives in one process")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from coreason_budget.ledger.base import Ledger
+from coreason_budget.ledger.base import Backend
 from coreason_budget.limits import Limit
 from coreason_budget.model import Amounts, Subject
 from coreason_budget.testing.crowd import Burst, Ending, Mix, Once, Watcher, in_processes, in_threads
@@ -102,17 +102,17 @@ class RaceLaws(LedgerKit):
         run([*settle, *[Watcher(open, _TEN_USD, 10)] * 4])
         assert standing(guard, ALICE, "user") == (60 * 3, 0)
 
-    def _crowd(self, kind: str) -> tuple[Run, Callable[[], Ledger]]:
+    def _crowd(self, kind: str) -> tuple[Run, Callable[[], Backend]]:
         if kind == "processes":
             return in_processes, self.elsewhere()
         return in_threads, partial(_same, self.ledger)
 
 
-def _same(ledger: Ledger) -> Ledger:
+def _same(ledger: Backend) -> Backend:
     return ledger
 
 
-def over_admission(run: Run, open: Callable[[], Ledger], callers: int = 8, times: int = 50) -> int:
+def over_admission(run: Run, open: Callable[[], Backend], callers: int = 8, times: int = 50) -> int:
     """How many calls too many a ledger admits in the race of `RaceLaws`: 0, or it breaks law 1.
 
     For a control: a proof is one only if a naive ledger fails it.

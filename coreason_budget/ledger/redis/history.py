@@ -25,7 +25,7 @@ class History:
         self._operations = operations
 
     def page(self, after: str, keys: Sequence[str]) -> Page:
-        """See `Ledger.page`: one transaction, so that all of it is one moment."""
+        """See `Books.page`: one transaction, so that all of it is one moment."""
         return self._operations.run(partial(self._page, after, keys))
 
     def _page(self, after: str, keys: Sequence[str], link: Link, operation: Operation) -> Page | None:
@@ -54,13 +54,13 @@ class History:
         return Page(self._reader.now_us(server_us), entries, cursor, len(found) < PAGE, is_whole, standings)
 
     def accounts(self) -> Iterator[str]:
-        """See `Ledger.accounts`."""
+        """See `Books.accounts`."""
         prefix = self._keys.account("")
         for names in self._scan(prefix):
             yield from [name[len(prefix) :].decode(errors="backslashreplace") for name in names]
 
     def reservations(self) -> Iterator[Record]:
-        """See `Ledger.reservations`."""
+        """See `Books.reservations`."""
         for found in self._walk(lambda cursor: (b"ZSCAN", self._keys.open, cursor, b"COUNT", PAGE)):
             names = [self._keys.record(op_id.decode()) for op_id in found[::2]]
             yield from [record for record in self._records(names) if record.state == OPEN]

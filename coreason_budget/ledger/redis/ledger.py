@@ -91,19 +91,19 @@ class RedisLedger:
         return self._operations.run(partial(self._read, plan))
 
     def journal(self, since_us: int = 0) -> Iterator[JournalEntry]:
-        """See `Ledger.journal`."""
+        """See `Books.journal`."""
         return read_pages(self.page, since_us)
 
     def page(self, after: str = "", keys: Sequence[str] = ()) -> Page:
-        """See `Ledger.page`."""
+        """See `Books.page`."""
         return self._history.page(after, keys)
 
     def accounts(self) -> Iterator[str]:
-        """See `Ledger.accounts`."""
+        """See `Books.accounts`."""
         return self._history.accounts()
 
     def reservations(self) -> Iterator[Record]:
-        """See `Ledger.reservations`."""
+        """See `Books.reservations`."""
         return self._history.reservations()
 
     def ping(self) -> None:
@@ -111,11 +111,11 @@ class RedisLedger:
         self.read(lambda now_us: ())
 
     def status(self) -> LedgerStatus:
-        """See `Ledger.status`."""
+        """See `Books.status`."""
         return self._operations.run(lambda link, _: operator.status(link, self._keys, self._epoch), joins=False)
 
     def accept(self) -> bool:
-        """See `Ledger.accept`."""
+        """See `Books.accept`."""
         decision = operator.Decision(self._epoch)
         return self._operations.run(lambda link, _: decision.attempt(link), joins=False)
 

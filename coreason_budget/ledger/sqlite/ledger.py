@@ -72,7 +72,7 @@ class SqliteLedger(SerialLedger):
         self._file.prove(self._timeout_s)
 
     def accounts(self) -> Iterator[str]:
-        """See `Ledger.accounts`."""
+        """See `Books.accounts`."""
         key = ""
         while True:
             with self._read() as transaction:
@@ -83,7 +83,7 @@ class SqliteLedger(SerialLedger):
             key = keys[-1]
 
     def reservations(self) -> Iterator[Record]:
-        """See `Ledger.reservations`."""
+        """See `Books.reservations`."""
         yield from self._records(is_open=True)
         yield from (r for r in self._records(is_open=False) if (r.verb, r.state) == ("reserve", LAPSED))
 
@@ -98,7 +98,7 @@ class SqliteLedger(SerialLedger):
             op_id = records[-1].op_id
 
     def status(self) -> LedgerStatus:
-        """See `Ledger.status`."""
+        """See `Books.status`."""
         baseline = self._epoch.baseline
         with self._file.read(self._timeout_s) as connection:
             found = self._epoch.find(connection.execute)
@@ -108,7 +108,7 @@ class SqliteLedger(SerialLedger):
         return LedgerStatus(trouble, count, epoch, since_us, found.sequence, self._kept())
 
     def accept(self) -> bool:
-        """See `Ledger.accept`."""
+        """See `Books.accept`."""
         baseline = self._epoch.baseline
         with self._file.write(self._timeout_s) as connection:
             return self._epoch.accept(connection.execute, baseline)
