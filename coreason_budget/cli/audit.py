@@ -15,7 +15,7 @@ import click
 from coreason_budget.books import export as lines
 from coreason_budget.books.audit import Difference, Report
 from coreason_budget.books.audit import audit as run_audit
-from coreason_budget.cli.base import REFUSED, budget, cli, command, failing, table
+from coreason_budget.cli.base import budget, cli, command, failing, table
 from coreason_budget.errors import ConfigError
 from coreason_budget.ledger.journal import JournalEntry
 from coreason_budget.manager import BudgetManager
@@ -23,6 +23,7 @@ from coreason_budget.model import Account
 from coreason_budget.moments import US_PER_S, to_moment, to_us
 from coreason_budget.money import to_usd
 from coreason_budget.wire.answers import Json, in_unit, moment, money
+from coreason_budget.wire.outcomes import REFUSED
 
 _TOLD_EVERY = 1000
 

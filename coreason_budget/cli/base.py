@@ -13,11 +13,10 @@ from typing import Any
 import click
 
 from coreason_budget import __version__
-from coreason_budget.errors import BudgetError, BudgetExceededError, LedgerCorruptError, LedgerUnavailableError
+from coreason_budget.errors import BudgetError
 from coreason_budget.manager import BudgetManager
+from coreason_budget.wire.outcomes import kind_of
 from coreason_budget.wire.problems import problem_of
-
-REFUSED, WRONG, UNAVAILABLE = 1, 2, 3
 
 Command = Callable[..., Any]
 
@@ -103,17 +102,11 @@ def failing(as_json: bool = False) -> Iterator[None]:
         if as_json:
             click.echo(json.dumps(problem_of(error).body))
         click.echo(f"coreason-budget: {error}", err=True)
-        sys.exit(exit_status(error))
+        sys.exit(kind_of(error).exit)
 
 
 # A reservation's id may begin with a dash; no command has short options that it could be taken for.
 ending = partial(command, ignore_unknown_options=True)
-
-
-def exit_status(error: BudgetError) -> int:
-    if isinstance(error, BudgetExceededError):
-        return REFUSED
-    return UNAVAILABLE if isinstance(error, LedgerUnavailableError | LedgerCorruptError) else WRONG
 
 
 def budget() -> BudgetManager:

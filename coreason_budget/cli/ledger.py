@@ -8,12 +8,13 @@ from typing import Any
 import click
 from attrs import asdict
 
-from coreason_budget.cli.base import UNAVAILABLE, budget, cli, command, table
+from coreason_budget.cli.base import budget, cli, command, table
 from coreason_budget.config import hide_password
 from coreason_budget.errors import ConfigError
 from coreason_budget.manager import BudgetManager
 from coreason_budget.moments import to_moment
 from coreason_budget.wire import answers
+from coreason_budget.wire.outcomes import UNAVAILABLE
 
 
 @cli.group(name="ledger")

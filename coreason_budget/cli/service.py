@@ -8,9 +8,9 @@ from typing import Any
 import click
 from attrs import asdict, fields_dict
 
-from coreason_budget.cli.base import WRONG, Command, cli, command, exit_status, table
+from coreason_budget.cli.base import Command, cli, command, failing, table
 from coreason_budget.config import BudgetConfig, describe, environment_name
-from coreason_budget.errors import BudgetError
+from coreason_budget.wire.outcomes import WRONG
 
 
 @command
@@ -42,10 +42,8 @@ def serve(**settings: Any) -> None:
         from coreason_budget.server import logs, runner
 
         logs.configure()
-        runner.serve(BudgetConfig(**{name: value for name, value in settings.items() if value is not None}))
+        with failing():
+            runner.serve(BudgetConfig(**{name: value for name, value in settings.items() if value is not None}))
     except ModuleNotFoundError as error:
         click.echo(f"coreason-budget: serve needs {error.name}: pip install 'coreason-budget[server]'", err=True)
         sys.exit(WRONG)
-    except BudgetError as error:
-        click.echo(f"coreason-budget: {error}", err=True)
-        sys.exit(exit_status(error))

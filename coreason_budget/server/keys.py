@@ -6,7 +6,8 @@ import hmac
 from collections.abc import Iterable
 from hashlib import sha256
 
-from coreason_budget.wire.problems import KEY_MISSING, KEY_REFUSED, Problem, RequestError
+from coreason_budget.wire.outcomes import KEY_MISSING, KEY_REFUSED
+from coreason_budget.wire.problems import Problem, RequestError
 
 
 class ApiKeys:

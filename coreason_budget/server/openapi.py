@@ -14,10 +14,11 @@ from coreason_budget.model import BUILT_IN_KINDS, KIND_PATTERN, MAX_ID_BYTES, MA
 from coreason_budget.server import schemas
 from coreason_budget.server.reading import KEY_HEADER, QUERY, TAG
 from coreason_budget.server.table import ROUTES, Route
-from coreason_budget.wire import problems
+from coreason_budget.wire import outcomes
 from coreason_budget.wire.answers import Json
 from coreason_budget.wire.json_schema import NULL, Schemas
-from coreason_budget.wire.problems import Kind
+from coreason_budget.wire.outcomes import Kind
+from coreason_budget.wire.problems import MEDIA_TYPE
 
 DOCUMENT = "openapi.json"
 
@@ -133,11 +134,11 @@ def _refusal(kinds: list[Kind], types: Schemas) -> Json:
     headers = {name: always for kind in kinds for name, always in kind.headers.items()}
     written: Json = {
         "description": "; ".join(kind.title for kind in kinds) + ".",
-        "content": {problems.MEDIA_TYPE: {"schema": schema}},
+        "content": {MEDIA_TYPE: {"schema": schema}},
     }
     if headers:
         written["headers"] = {
-            name: {"required": always, "schema": types.of(problems.HEADERS[name])} for name, always in headers.items()
+            name: {"required": always, "schema": types.of(outcomes.HEADERS[name])} for name, always in headers.items()
         }
     return written
 

@@ -20,7 +20,8 @@ from coreason_budget.server.openapi import DOCUMENT, describe
 from coreason_budget.server.reading import read_json, read_key, read_query
 from coreason_budget.server.table import ROUTES, Route
 from coreason_budget.wire import answers
-from coreason_budget.wire.problems import INTERNAL, MEDIA_TYPE, Kind, Problem, RequestError, problem_of
+from coreason_budget.wire.outcomes import INTERNAL, Kind
+from coreason_budget.wire.problems import MEDIA_TYPE, Problem, RequestError, problem_of
 
 _log = logging.getLogger("coreason_budget.server")
 # A load balancer and a generator of clients have no key; neither learns anything of a budget.

@@ -9,21 +9,21 @@ from attrs import frozen
 
 from coreason_budget.server import schemas
 from coreason_budget.server.reading import UNREADABLE
-from coreason_budget.wire import answers, problems
-from coreason_budget.wire.problems import Kind
+from coreason_budget.wire import answers, outcomes
+from coreason_budget.wire.outcomes import Kind
 
 # A read may clean up what has lapsed, and not hear of it either.
 _LEDGER = (
-    problems.LEDGER_UNAVAILABLE,
-    problems.OUTCOME_UNKNOWN,
-    problems.LEDGER_CORRUPT,
-    problems.MISCONFIGURED,
+    outcomes.LEDGER_UNAVAILABLE,
+    outcomes.OUTCOME_UNKNOWN,
+    outcomes.LEDGER_CORRUPT,
+    outcomes.MISCONFIGURED,
 )
-_KEYS = (problems.KEY_MISSING, problems.KEY_REFUSED)
+_KEYS = (outcomes.KEY_MISSING, outcomes.KEY_REFUSED)
 _BODY = tuple([Kind(error.code, error().name) for error in UNREADABLE])
-_INPUT = (problems.BAD_REQUEST, problems.INVALID_ID)
-_PRICED = (*_INPUT, problems.INVALID_AMOUNT, problems.UNKNOWN_MODEL)
-_ENDED = (problems.UNKNOWN_RESERVATION, problems.RESERVATION_ENDED)
+_INPUT = (outcomes.BAD_REQUEST, outcomes.INVALID_ID)
+_PRICED = (*_INPUT, outcomes.INVALID_AMOUNT, outcomes.UNKNOWN_MODEL)
+_ENDED = (outcomes.UNKNOWN_RESERVATION, outcomes.RESERVATION_ENDED)
 
 
 @frozen(kw_only=True)
@@ -66,7 +66,7 @@ class Route:
             *self.refuses,
             *(_KEYS if with_keys else ()),
             *(_BODY if self.asks is not None else ()),
-            *((problems.IDEMPOTENCY_CONFLICT,) if self.is_repeatable else ()),
+            *((outcomes.IDEMPOTENCY_CONFLICT,) if self.is_repeatable else ()),
             *_LEDGER,
         )
 
@@ -76,7 +76,7 @@ ROUTES = {
         summary="Ask whether a call would fit now",
         asks=schemas.Check,
         answers={200: answers.Allowed},
-        refuses=(*_PRICED, problems.BUDGET_EXCEEDED),
+        refuses=(*_PRICED, outcomes.BUDGET_EXCEEDED),
     ),
     "spend": Route(
         summary="Book what a call cost",
@@ -89,7 +89,7 @@ ROUTES = {
         summary="Hold what a call may cost at most",
         asks=schemas.Reserve,
         answers={201: answers.Reserved},
-        refuses=(*_PRICED, problems.BUDGET_EXCEEDED, problems.RESERVATION_ENDED),
+        refuses=(*_PRICED, outcomes.BUDGET_EXCEEDED, outcomes.RESERVATION_ENDED),
         is_repeatable=True,
         ends_in=("settle", "release"),
     ),
