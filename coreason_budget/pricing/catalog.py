@@ -9,7 +9,7 @@ from difflib import get_close_matches
 import attrs
 
 from coreason_budget.errors import UnknownModelError
-from coreason_budget.pricing import bundled
+from coreason_budget.pricing import bundled, names
 from coreason_budget.pricing.lookup import Index
 from coreason_budget.pricing.price import ModelPrice
 from coreason_budget.pricing.table import load_file
@@ -28,22 +28,34 @@ class Catalog:
         self._table = bundled.shared()
 
     def find(self, model: str) -> ModelPrice | None:
-        """Give the entry of an id; None if there is none.
+        """Give the entry of an id in any form; None if there is none.
 
         Raises:
             UnknownModelError: Two providers price the bare id differently; names them.
         """
-        own = self._overrides.get(model)
+        found = self.resolve(model)
+        return found and found[1]
+
+    def resolve(self, model: str) -> tuple[str, ModelPrice] | None:
+        """Give the id that one of any form means, and its entry. As `find`."""
+        for name in names.readings(model):
+            if (entry := self.listed(name)) is not None:
+                return name, entry
+        for name in names.readings(model):
+            if (own := self._overrides.get(name)) is not None:
+                return name, own
+        return None
+
+    def listed(self, model: str) -> ModelPrice | None:
+        """Give the entry that the user's file or the table has under an id as it is written. As `find`."""
         try:
             listed = self._listed(model)
         except UnknownModelError:
-            if own is None:
+            if model not in self._overrides:
                 raise
-            listed = None  # Of several providers: the user's price settles it.
-        if listed is None:
-            return own
-        own = own or self._own_price(model, listed)
-        return listed if own is None else _overridden(own, listed)
+            return None  # Of several providers: the user's price settles it.
+        own = listed and self._own_price(model, listed)
+        return listed if listed is None or own is None else _overridden(own, listed)
 
     def _listed(self, model: str) -> ModelPrice | None:
         """Give the entry of the user's file, else of the table."""
@@ -55,31 +67,44 @@ class Catalog:
 
     def _own_price(self, model: str, listed: ModelPrice) -> ModelPrice | None:
         """Give the override of the same snapshot, else of the model, under whatever name it was given."""
-        found = None
-        names = tuple(listed.ids())
+        found = self._overrides.get(model)
+        if found is not None:
+            return found
         for key, own in self._overrides.items():
-            if not key.startswith(names) and not key.partition("/")[2].startswith(names):
-                continue
-            try:
-                other = self._listed(key)
-            except UnknownModelError:  # A bare id of several providers prices none of their own forms.
-                continue
-            if other is not None and other.canonical == listed.canonical:
-                if _tail(key, listed) == _tail(model, listed):
+            name = self._listed_name(key, listed)
+            if name is not None:
+                if _tail(name, listed) == _tail(model, listed):
                     return own
-                found = own if _tail(key, listed) == listed.model else found
+                found = own if _tail(name, listed) == listed.model else found
         return found
+
+    def _listed_name(self, key: str, listed: ModelPrice) -> str | None:
+        """Give the id of this entry that an override was given for, in whatever form; None if it is another's."""
+        ids = tuple(listed.ids())
+        meant = tuple(names.readings(key))
+        if not any(name.startswith(ids) or name.partition("/")[2].startswith(ids) for name in meant):
+            return None
+        for name in meant:
+            try:
+                found = self._listed(name)
+            except UnknownModelError:  # A bare id of several providers prices none of their own forms.
+                return None
+            if found is not None:
+                return name if found.canonical == listed.canonical else None
+        return None
 
     def close_to(self, model: str) -> list[str]:
         """Give the known ids that are written most like this one."""
         close = get_close_matches(model, self._overrides)
-        return list(dict.fromkeys(close + self._user.close_to(model) + self._table.close_to(model)))
+        for name in dict.fromkeys(names.readings(model)):
+            close += self._user.close_to(name) + self._table.close_to(name)
+        return list(dict.fromkeys(close))[:5]
 
     def entries(self) -> Iterator[ModelPrice]:
         """Give every entry once, as `find` gives it: the user's price instead of the table's."""
         listed = (entry for file in bundled.load_all() for entry in file.models)
-        names = (entry.canonical for entry in (*listed, *self._user.entries()))
-        for name in dict.fromkeys((*names, *self._overrides)):
+        ids = (entry.canonical for entry in (*listed, *self._user.entries()))
+        for name in dict.fromkeys((*ids, *self._overrides)):
             if (entry := self.find(name)) is not None:
                 yield entry
 

@@ -13,6 +13,7 @@ import attrs
 
 from coreason_budget.errors import InvalidAmountError, InvalidIdError, UnknownModelError
 from coreason_budget.money import Usd, to_nanos, to_usd
+from coreason_budget.pricing import names
 from coreason_budget.pricing.bound import Request, output_limit, read_request
 from coreason_budget.pricing.buckets import MAX_TOKENS, Usage, prompt_tokens
 from coreason_budget.pricing.catalog import Catalog
@@ -75,8 +76,9 @@ class PricingEngine:
         """
         entry = self._find(_checked(model))
         if entry is None:
-            close = self._catalog.close_to(model)
-            hint = f" Close: {', '.join(close)}." if close else ""
+            why = names.why_hidden(model)
+            close = [] if why else self._catalog.close_to(model)
+            hint = f" Close: {', '.join(close)}." if close else f" {why}." if why else ""
             raise UnknownModelError(
                 f"No price for model {model!r}.{hint} Give it one with MODEL_PRICE_OVERRIDES or PRICES_FILE.",
                 model=model,

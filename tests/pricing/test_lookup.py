@@ -193,7 +193,7 @@ def test_near_miss_of_a_host_names_that_hosts_ids(name: str, close: str) -> None
         "azure_ai/jais-30b-chat",  # 3200 USD there, for 3.20
         "bedrock/us-east-1/1-month-commitment/anthropic.claude-v2:1",  # rented by the hour
         "openrouter/auto",
-        "us.anthropic.claude-sonnet-5",  # a host's id without the host
+        "claude-sonnet-4-5-20250929-v1:0",  # a host's id without the host and the maker
         "openai/gpt-5-1",  # a spelling that OpenAI does not have
         "bedrock/",
         "/gpt-4o",
