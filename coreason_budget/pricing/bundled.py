@@ -49,7 +49,7 @@ class Bundled:
         prefix, slash, _ = model.partition("/")
         host = self._host(prefix) if slash else None
         # A host that is no maker too answers without the makers' files.
-        if host is not None and prefix not in self._maker_names() and (found := host.find(model)) is not None:
+        if host is not None and prefix not in self.makers() and (found := host.find(model)) is not None:
             return found
         found = self._makers().find(model)
         return found if found is not None or host is None else host.find(model)
@@ -57,7 +57,7 @@ class Bundled:
     def close_to(self, model: str) -> list[str]:
         """Give the canonical ids that are written most like this one: the host's, where it names one."""
         prefix, slash, rest = model.partition("/")
-        if slash and prefix not in self._maker_names():
+        if slash and prefix not in self.makers():
             for known in get_close_matches(prefix.lower(), self._host_paths(), n=1, cutoff=0.75):
                 if (host := self._host(known)) is not None and (close := host.close_to(rest)):
                     return close
@@ -76,7 +76,8 @@ class Bundled:
             self._hosts[prefix] = _indexed([load_file(path, bundled=True) for path in paths])
         return self._hosts[prefix]
 
-    def _maker_names(self) -> frozenset[str]:
+    def makers(self) -> frozenset[str]:
+        """Give the names of the makers, whose ids need no prefix."""
         if not self._names:
             self._names = frozenset(name for path in PRICES.glob("*.yaml") for name in _names(path))
         return self._names

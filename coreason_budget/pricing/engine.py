@@ -6,14 +6,14 @@ import os
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Unpack
 
 import attrs
 
 from coreason_budget.errors import InvalidAmountError, InvalidIdError, UnknownModelError
 from coreason_budget.money import Usd, to_nanos, to_usd
-from coreason_budget.pricing import names
+from coreason_budget.pricing import names, served
 from coreason_budget.pricing.bound import Request, output_limit, read_request
 from coreason_budget.pricing.buckets import MAX_TOKENS, Usage, prompt_tokens
 from coreason_budget.pricing.catalog import Catalog
@@ -52,6 +52,7 @@ class PricingEngine:
     ) -> None:
         self._catalog = Catalog(read_overrides(overrides or {}), prices_file)
         self._find = lru_cache(maxsize=4096)(self._catalog.find)
+        self._priced = lru_cache(maxsize=4096)(partial(served.priced_model, self._catalog))
 
     def canonical(self, model: str) -> str:
         """Give the id that budgets and books use: ``openai/gpt-4o`` for ``gpt-4o-2024-08-06``.
@@ -84,6 +85,23 @@ class PricingEngine:
                 model=model,
             )
         return entry
+
+    def priced_model(self, answered: str, reserved: str) -> str:
+        """Give the model that prices a call: reserved for one, answered in the name of another or the same.
+
+        The answered one at the host that was called (``azure/gpt-4o-mini`` for ``gpt-4o-mini-2024-07-18``
+        from ``azure/gpt-4o``), or of a router before makers' own doors; the reserved one only where the
+        answer means it: by another name, a snapshot, an alias.
+
+        Raises:
+            UnknownModelError: The answered model has no price there, and is not known to be the reserved one.
+            InvalidIdError: One is not a text of 1 to 256 bytes.
+        """
+        return self._priced(_checked(answered), _checked(reserved))
+
+    def same_model(self, answered: str, reserved: str) -> bool:
+        """Say whether an answer's model is the reserved one, under whatever name. As `priced_model`."""
+        return served.same_model(self._catalog, _checked(answered), _checked(reserved))
 
     def models(self, text: str = "") -> list[ModelPrice]:
         """Give the entries whose canonical id contains every word of a text, in any case, sorted by id."""
