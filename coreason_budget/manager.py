@@ -23,6 +23,7 @@ from coreason_budget.reservation import Reservation
 from coreason_budget.windows import Calendar
 
 if TYPE_CHECKING:
+    from coreason_budget.books.front import BudgetBooks
     from coreason_budget.outbox import Outbox
 
 _log = logging.getLogger("coreason_budget")
@@ -56,6 +57,7 @@ class BudgetManager:
         timezone, limits = _limits(self.config, self.pricing)
         book = LimitBook(limits, Calendar(timezone))
         self.ledger = ledger if ledger is not None else _ledger(self.config, timezone, clock or int)
+        self._url = hide_password(self.config.url) if ledger is None else None
         self.outbox: Outbox | None = None
         if self.config.outbox is not None:
             self._put_outbox(self.config.outbox, book, clock or int)
@@ -299,6 +301,13 @@ class BudgetManager:
     ) -> tuple[Balance, ...]:
         """Where every account of these scopes and of the whole stands."""
         return self.guard.usage(self._subject(user_id, project_id, model, tags))
+
+    @property
+    def books(self) -> BudgetBooks:
+        """What an operator asks: reservations, the journal, an audit, how the ledger stands, what waits."""
+        from coreason_budget.books.front import BudgetBooks
+
+        return BudgetBooks(self.ledger, self.config, self._url, self.outbox)
 
     def close(self) -> None:
         """Give the ledger's connections back."""

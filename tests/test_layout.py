@@ -58,22 +58,27 @@ MAY_IMPORT = {
     "ledger.urls": ("errors", "ledger.base", "ledger.memory", "ledger.sqlite", "ledger.redis"),
     "ledger": ("ledger.base", "ledger.journal", "ledger.urls"),
     "guard": (*_LAYERS, *_RULES),
-    "books": (*_LAYERS, *_RULES),
+    "books": (*_LAYERS, *_RULES, "config", "outbox"),
+    "books.values": _LAYERS,
     "reservation": (*_LAYERS,),
     "pricing": ("errors", "money", "yaml_nodes"),
     "costs": ("errors", "money", "model", "pricing", "ledger.base"),
     "outbox": (*_LAYERS, *_RULES, "ledger.wrapped", "storage"),
     "manager": (
         *_LAYERS, "config", "ledger", "ledger.base", "guard", "reservation", "pricing", "costs",
-        "outbox",
+        "outbox", "books",
     ),
-    "wire": ("errors", "money", "model", "reservation"),
+    "wire": ("errors", "moments", "money", "model", "reservation", "books.values"),
     "server": ("", *_FRONT, "wire"),
-    "cli": ("", *_FRONT, "server", "wire", "books", "pricing", "outbox", "ledger.journal", "ledger.record"),
+    "cli": ("", *_FRONT, "wire", "books", "pricing"),
+    "cli.service": ("", *_FRONT, "wire", "cli", "server"),
     "__main__": ("cli",),
     "testing": ("", *_LAYERS, "ledger", "ledger.*", "guard", "books", "manager", "config"),
     "": ("config", "errors", "guard", "manager", "pricing", "reservation"),
 }  # fmt: skip
+
+# What has to know a ledger from inside; everybody else asks the manager, or its books.
+KNOW_A_LEDGER = ("ledger", "guard", "costs", "outbox", "books", "manager", "testing", "config")
 
 # A library from outside -> the only places that may import it.
 ONLY_IN = {
@@ -170,6 +175,28 @@ def test_a_module_imports_only_what_lies_below_it(name):
     assert breaches(name, path.read_text(encoding="utf-8"), path.name == "__init__.py") == []
 
 
+def reaches(name, source, is_package=False):
+    """What of a ledger a module imports that should not know of one."""
+    if any(_is_within(_short(name), place) for place in KNOW_A_LEDGER):
+        return []
+    return [imported for imported, _ in imports(name, source, is_package) if _is_within(_short(imported), "ledger")]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_nobody_else_reaches_into_a_ledger(name):
+    """Service, commands, wire and integrations ask the manager and its books, whatever the table above allows."""
+    path = MODULES[name]
+    assert reaches(name, path.read_text(encoding="utf-8"), path.name == "__init__.py") == []
+
+
+@pytest.mark.parametrize("name", ["server.routes", "cli.reservations", "wire.listings", "books_of_another", "pricing"])
+def test_a_reach_into_a_ledger_is_found(name):
+    """The naive control: a front that wants one record more."""
+    source = "def f():\n    from coreason_budget.ledger.record import Record"
+    assert reaches(f"coreason_budget.{name}", source) == ["coreason_budget.ledger.record"]
+    assert reaches("coreason_budget.books.front", source) == []
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_every_module_says_what_it_is(name):
     """Its first statement is a docstring, whose first line is one sentence."""
@@ -213,6 +240,10 @@ def test_every_module_has_a_row_and_every_row_a_module():
         ("coreason_budget.wire.answers", "from coreason_budget.manager import BudgetManager"),
         ("coreason_budget.wire.answers", "from coreason_budget.server.reading import QUERY"),
         ("coreason_budget.wire.problems", "import flask"),
+        ("coreason_budget.wire.listings", "from coreason_budget.books.front import BudgetBooks"),
+        ("coreason_budget.books.values", "from coreason_budget.ledger.record import Record"),
+        ("coreason_budget.cli.audit", "from coreason_budget.ledger.journal import JournalEntry"),
+        ("coreason_budget.cli.calls", "from coreason_budget.server.reading import QUERY"),
         ("coreason_budget.config", "import yaml"),
         ("coreason_budget.ledger.redis.codec", "import redis"),
         ("coreason_budget.ledger.sqlite", "from redis.exceptions import RedisError"),

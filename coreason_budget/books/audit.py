@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice, takewhile
 
-from attrs import frozen
-
+from coreason_budget.books.values import Difference, Report
 from coreason_budget.errors import LedgerCorruptError, LedgerUnavailableError
 from coreason_budget.ledger import rules
 from coreason_budget.ledger.base import Books
@@ -22,48 +21,6 @@ _TRIES = 3
 _LONGEST_OPERATION_US = 60 * US_PER_S
 
 Tell = Callable[[int], object]
-
-
-@frozen
-class Difference:
-    """An account that does not hold what it should.
-
-    Attributes:
-        account: Its key: unit, window, start and scope.
-        used: By the journal; None where the journal does not go back far enough to tell.
-        reserved: By the journal, as ``used``.
-        held: The sum of the open reservations.
-        found: ``used`` and ``reserved`` as they stand; None where they cannot be read.
-        problem: Why they cannot be read.
-    """
-
-    account: str
-    used: int | None
-    reserved: int | None
-    held: int
-    found: tuple[int, int] | None
-    problem: str = ""
-
-
-@frozen
-class Report:
-    """What an audit found.
-
-    Attributes:
-        entries: How many journal entries were read.
-        since_us: The time of the first of them; None where there is no journal.
-        is_complete: The journal still begins where the namespace began.
-        accounts: How many accounts were computed anew and compared.
-        not_covered: How many are older than the journal: only what they reserve was compared.
-        differences: Where the books do not balance.
-    """
-
-    entries: int
-    since_us: int | None
-    is_complete: bool
-    accounts: int
-    not_covered: int
-    differences: tuple[Difference, ...]
 
 
 def audit(ledger: Books, tell: Tell = lambda count: None) -> Report:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 from coreason_budget.ledger.journal import JournalEntry, Movement
@@ -40,6 +42,13 @@ def values(entry: JournalEntry) -> dict[str, Any]:
         "price": entry.price,
         "late": entry.late,
     }
+
+
+def lines(entries: Iterable[JournalEntry], form: str) -> Iterator[str]:
+    """The lines of a whole export in ``csv`` (its head first) or ``jsonl``."""
+    if form != "csv":
+        return map(json_line, entries)
+    return chain([csv_head()], map(csv_line, entries))
 
 
 def json_line(entry: JournalEntry) -> str:

@@ -6,14 +6,10 @@ from functools import partial
 from typing import Any
 
 import click
-from attrs import asdict
 
 from coreason_budget.cli.base import budget, cli, command, table
-from coreason_budget.config import hide_password
 from coreason_budget.errors import ConfigError
-from coreason_budget.manager import BudgetManager
-from coreason_budget.moments import to_moment
-from coreason_budget.wire import answers
+from coreason_budget.wire import listings
 from coreason_budget.wire.outcomes import UNAVAILABLE
 
 
@@ -31,7 +27,7 @@ def status() -> tuple[Any, ...]:
 
     Exit status: 0 healthy, 3 halted or out of reach.
     """
-    answer = _status(budget())
+    answer = listings.standing(budget().books.status())
     rows = [(name.replace("_", " "), str(value)) for name, value in _flat(answer) if value not in (None, "")]
     return answer, table(rows), UNAVAILABLE if answer["trouble"] else 0
 
@@ -43,16 +39,16 @@ def accept(yes: bool) -> tuple[Any, str]:
 
     Processes that run join by themselves. Put the lost data back instead where you can.
     """
-    manager = budget()
-    before = _status(manager)
+    books = budget().books
+    before = listings.standing(books.status())
     if not before["trouble"]:
         return _accepted(False, before), "the ledger is healthy; there is nothing to accept"
     if not yes:
         click.echo(_warning(before), err=True)
         click.confirm("Go on with what is there?", abort=True, err=True)
-    if not manager.ledger.accept():
+    if not books.accept():
         raise ConfigError(f"the ledger is not halted, so accepting it changes nothing: {before['trouble']}")
-    after = _status(manager)
+    after = listings.standing(books.status())
     return _accepted(True, after), f"accepted: epoch {after['epoch']} follows {before['epoch'] or 'none'}"
 
 
@@ -63,21 +59,6 @@ def _warning(before: dict[str, Any]) -> str:
         "spent, reserved or settled after that is forgotten for good: limits then count without it, and an "
         "idempotency key that is forgotten counts again."
     )
-
-
-def _status(manager: BudgetManager) -> dict[str, Any]:
-    status = asdict(manager.ledger.status())
-    since_us = status.pop("since_us")
-    return {
-        "ledger": manager.ledger.name,
-        "url": hide_password(manager.config.url),
-        "namespace": manager.config.namespace,
-        "status": "halted" if status["trouble"] else "healthy",
-        "trouble": status.pop("trouble"),
-        "epoch": status.pop("epoch"),
-        "since": None if since_us is None else answers.moment(to_moment(since_us)),
-        **status,
-    }
 
 
 def _flat(answer: dict[str, Any]) -> list[tuple[str, Any]]:

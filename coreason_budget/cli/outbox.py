@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from attrs import asdict
 
 from coreason_budget.cli.base import Command, answering, budget, cli, command, table
-from coreason_budget.errors import BudgetError, ConfigError
-from coreason_budget.moments import to_moment
-from coreason_budget.money import to_usd
-from coreason_budget.wire import answers
-
-if TYPE_CHECKING:
-    from coreason_budget.outbox import Outbox
-    from coreason_budget.outbox.spend import Queued
+from coreason_budget.errors import InvalidIdError
+from coreason_budget.wire import listings
 
 _HEAD = ("ID", "STATE", "VERB", "COST USD", "SCOPES", "OP ID", "SINCE", "REASON")
 
@@ -27,9 +21,9 @@ def outbox() -> tuple[Any, str] | None:
     """Show the spend that has not reached the ledger."""
     if click.get_current_context().invoked_subcommand is not None:
         return None
-    entries = [_shown(entry) for entry in _outbox().entries()]
-    rows = [tuple("?" if cell is None else str(cell) for cell in _row(entry)) for entry in entries]
-    return {"entries": entries}, table([_HEAD, *rows], right=(0, 3)) if rows else "nothing waits"
+    answer = listings.waiting(budget().books.waiting())
+    rows = [tuple("?" if cell is None else str(cell) for cell in _row(entry)) for entry in answer["entries"]]
+    return answer, table([_HEAD, *rows], right=(0, 3)) if rows else "nothing waits"
 
 
 def outbox_command(run: Command) -> Command:
@@ -40,7 +34,7 @@ def outbox_command(run: Command) -> Command:
 @click.option("--force", is_flag=True, help="Also what failed or is doubtful: the doubtful may then be booked twice.")
 def flush(force: bool) -> tuple[Any, str]:
     """Deliver what waits, in order."""
-    box = _outbox()
+    box = budget().books.outbox
     counts = box.store.counts()
     length = sum(counts.values()) if force else counts["waiting"]
     with click.progressbar(length=length, label="delivering", file=sys.stderr) as bar:
@@ -54,54 +48,15 @@ def flush(force: bool) -> tuple[Any, str]:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def drop(id: int, yes: bool) -> tuple[Any, str]:
     """Forget the entry ID without booking it. Its spend is lost."""
-    box = _outbox()
-    entry = next((entry for entry in box.entries() if entry.id == id), None)
+    books = budget().books
+    entry = next((entry for entry in books.waiting() if entry.id == id), None)
     if entry is None:
-        raise _NoEntryError(f"the outbox has no entry {id}")
-    shown = _shown(entry)
+        raise InvalidIdError(f"the outbox has no entry {id}", field="id")
+    shown = listings.waiting_spend(entry)
     if not yes:
         click.confirm(f"Forget {shown['verb']} of {shown['cost_usd']} USD (op id {entry.op_id})?", abort=True, err=True)
-    box.drop(id)
+    books.outbox.drop(id)
     return {"status": "dropped", **shown}, f"dropped {id} (op id {entry.op_id})"
-
-
-class _NoEntryError(BudgetError):
-    """An id that no entry has."""
-
-
-def _outbox() -> Outbox:
-    box = budget().outbox
-    if box is None:
-        raise ConfigError("outbox: none is set; name its file with COREASON_BUDGET_OUTBOX", field="outbox")
-    return box
-
-
-def _shown(entry: Queued) -> dict[str, Any]:
-    """An entry as JSON values; what cannot be read of it is None."""
-    shown: dict[str, Any] = {
-        "id": entry.id,
-        "state": entry.state,
-        "verb": None,
-        "cost_usd": None,
-        "tokens": None,
-        "scopes": None,
-        "op_id": entry.op_id,
-        "reservation_id": None,
-        "queued_at": _moment(entry.queued_us),
-        "maybe_sent_at": None if entry.sent_us is None else _moment(entry.sent_us),
-        "reason": entry.reason,
-    }
-    try:
-        spend = entry.spend
-    except BudgetError as error:
-        return shown | {"reason": entry.reason or str(error)}
-    return shown | {
-        "verb": spend.verb,
-        "cost_usd": None if spend.usd_nanos is None else answers.money(to_usd(spend.usd_nanos)),
-        "tokens": spend.tokens,
-        "scopes": list(spend.scopes),
-        "reservation_id": spend.reservation_id or None,
-    }
 
 
 def _row(entry: dict[str, Any]) -> tuple[Any, ...]:
@@ -110,7 +65,3 @@ def _row(entry: dict[str, Any]) -> tuple[Any, ...]:
         entry["id"], entry["state"], entry["verb"], entry["cost_usd"], scopes, entry["op_id"],
         entry["queued_at"], entry["reason"],
     )  # fmt: skip
-
-
-def _moment(us: int) -> str:
-    return to_moment(us).isoformat()

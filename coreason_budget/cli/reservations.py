@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from functools import partial
 from typing import Any
 
 import click
 
 from coreason_budget.cli.base import as_json, budget, cli, command, say, table
-from coreason_budget.ledger.record import Record
-from coreason_budget.moments import to_moment
-from coreason_budget.money import to_usd
-from coreason_budget.wire.answers import Json, ended, moment, money
+from coreason_budget.wire import listings
+from coreason_budget.wire.answers import ended, usd
 
 
 @cli.group(invoke_without_command=True)
@@ -25,50 +22,21 @@ def reservations(context: click.Context, as_json: bool) -> None:
 
 
 def _listing() -> tuple[Any, str]:
-    manager = budget()
-    # A look at the books, so that what is due has lapsed.
-    manager.usage()
-    by_id = {record.reservation_id: record for record in manager.ledger.reservations()}
-    found = sorted(by_id.values(), key=lambda record: (record.state != "open", record.lapses_us))
+    found = budget().books.reservations()
     head = ("RESERVATION", "STATE", "LAPSES AT", "RESERVED USD", "TOKENS", "OF")
     rows = [
         (
-            record.reservation_id,
-            record.state,
-            str(moment(_lapses_at(record))),
-            str(_reserved(record)),
-            str(record.amounts.tokens),
-            " ".join(_scopes(record)),
+            one.reservation_id,
+            one.state,
+            one.lapses_at.isoformat(),
+            usd(one.reserved_usd),
+            str(one.tokens),
+            " ".join(one.scopes),
         )
-        for record in found
+        for one in found
     ]
-    answer = {"reservations": [_answer(record) for record in found]}
-    return answer, table([head, *rows], right=(3, 4)) if rows else "no reservation is open or lapsed"
-
-
-def _answer(record: Record) -> Json:
-    return {
-        "reservation_id": record.reservation_id,
-        "state": record.state,
-        "lapses_at": moment(_lapses_at(record)),
-        "on_lapse": record.on_lapse,
-        "reserved_usd": _reserved(record),
-        "tokens": record.amounts.tokens,
-        "price": record.price,
-        "scopes": _scopes(record),
-    }
-
-
-def _lapses_at(record: Record) -> datetime:
-    return to_moment(record.lapses_us)
-
-
-def _reserved(record: Record) -> str | int | None:
-    return money(to_usd(record.amounts.usd_nanos))
-
-
-def _scopes(record: Record) -> list[str]:
-    return list(dict.fromkeys(str(entry.account.scope) for entry in record.entries))
+    text = table([head, *rows], right=(3, 4)) if rows else "no reservation is open or lapsed"
+    return listings.reservations(found), text
 
 
 @partial(command, group=reservations, ignore_unknown_options=True)

@@ -138,13 +138,13 @@ class _Routes:
         return answers.accounts(self._budget.usage(**read_query(request)))
 
     def health(self) -> answers.Health | Response:
-        ledger = self._budget.ledger
+        books = self._budget.books
         try:
-            ledger.ping()
+            books.ping()
         except BudgetError as error:
             _log.warning("unhealthy: %s", error)
-            return _answer(503, answers.unhealthy(ledger.name))
-        return answers.healthy(ledger.name)
+            return _answer(503, answers.unhealthy(books.ledger_name))
+        return answers.healthy(books.ledger_name)
 
 
 def _answer(status: int, body: Mapping[str, Any], media_type: str = "application/json") -> Response:

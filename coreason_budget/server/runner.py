@@ -106,7 +106,7 @@ def _check_address(config: BudgetConfig) -> None:
 def _try_ledger(budget: BudgetManager) -> None:
     """Tell at once what is wrong with the ledger. One that does not answer yet may come back."""
     try:
-        budget.ledger.ping()
+        budget.books.ping()
     except ConfigError:
         raise
     except BudgetError as error:

@@ -14,7 +14,8 @@ import pytest
 import redis
 
 from coreason_budget import BudgetGuard, LedgerCorruptError, LedgerUnavailableError
-from coreason_budget.books.audit import Report, audit
+from coreason_budget.books.audit import audit
+from coreason_budget.books.values import Report
 from coreason_budget.ledger import Ledger, open_ledger
 from coreason_budget.ledger.journal import PAGE, JournalEntry, Movement, Page, read_pages
 from coreason_budget.ledger.memory import MemoryLedger
