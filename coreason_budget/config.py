@@ -22,8 +22,7 @@ from dotenv import dotenv_values
 
 from coreason_budget.errors import BudgetError, ConfigError, InvalidIdError
 from coreason_budget.ledger.urls import scheme_of
-from coreason_budget.limits import Limit
-from coreason_budget.model import BUILT_IN_KINDS, MAX_TTL_S, MIN_TTL_S, check_tag_kind
+from coreason_budget.model import BUILT_IN_KINDS, MAX_TTL_S, MIN_TTL_S, Limit, check_tag_kind
 from coreason_budget.money import Usd, to_limit_nanos, to_usd
 from coreason_budget.windows import load_zone
 
@@ -301,7 +300,14 @@ class BudgetConfig:
     def daily_limits(self) -> tuple[Limit, ...]:
         """The three daily limits."""
         return tuple(
-            Limit(kind, None, "day", "usd", None if amount == UNLIMITED else to_limit_nanos(amount))
+            Limit(
+                kind,
+                None,
+                "day",
+                "usd",
+                None if amount == UNLIMITED else to_limit_nanos(amount),
+                f"daily_{kind}_limit_usd",
+            )
             for kind, amount in (
                 ("user", self.daily_user_limit_usd),
                 ("project", self.daily_project_limit_usd),

@@ -39,6 +39,7 @@ class BudgetExceededError(BudgetError):
         unit: ``usd``, ``tokens`` or ``requests``; the unit of the four amounts
             (``Decimal`` for usd, ``int`` for the others).
         limit: What the window allows.
+        limit_source: Where that was said: ``limits.yaml:3``, a setting's name; None if it is not known.
         spent: What is booked in it.
         reserved: What open reservations hold of it.
         requested: What this call asked for.
@@ -56,6 +57,7 @@ class BudgetExceededError(BudgetError):
         window: str = _LOST,
         unit: str = _LOST,
         limit: Decimal | int = _LOST,
+        limit_source: str | None = None,
         spent: Decimal | int = _LOST,
         reserved: Decimal | int = _LOST,
         requested: Decimal | int = _LOST,
@@ -68,6 +70,7 @@ class BudgetExceededError(BudgetError):
         self.window = window
         self.unit = unit
         self.limit = limit
+        self.limit_source = limit_source
         self.spent = spent
         self.reserved = reserved
         self.requested = requested

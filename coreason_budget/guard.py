@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import secrets
 from collections.abc import Callable, Iterable
 from functools import partial
 
-from coreason_budget.errors import BudgetExceededError, ConfigError, InvalidAmountError, InvalidIdError
+from coreason_budget.errors import ConfigError, InvalidAmountError, InvalidIdError
 from coreason_budget.ledger.base import GIVEN, Charge, End, Ledger, Outcome, Priced, Refused, Reserve
 from coreason_budget.ledger.record import KEEP_CALLERS_US, KEEP_MADE_US, op_id_of
 from coreason_budget.ledger.rules import refusal
-from coreason_budget.limits import LimitBook
+from coreason_budget.limits import LimitBook, LiveBook
 from coreason_budget.model import (
     MAX_RESERVATION_ID_BYTES,
     MAX_TTL_S,
     MIN_TTL_S,
-    Account,
     Amounts,
     Balance,
     Entry,
@@ -28,9 +26,9 @@ from coreason_budget.model import (
     Verdict,
     check_id,
 )
-from coreason_budget.money import MAX_ACCOUNT, MAX_OPERATION_NANOS, usd_text
+from coreason_budget.money import MAX_ACCOUNT, MAX_OPERATION_NANOS
+from coreason_budget.refusals import amount_text, exceeded
 
-_BUSY_RETRY_S = 1
 _FIELDS = {"user": "user_id", "project": "project_id", "model": "model"}
 
 _encode = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
@@ -51,7 +49,7 @@ class BudgetGuard:
 
     Args:
         ledger: Where budgets are kept.
-        limits: What applies to whom.
+        limits: What applies to whom; a `LiveBook` may be given another book while the process runs.
         ttl_s: Seconds until an unsettled reservation lapses, unless it says otherwise.
         on_lapse: ``"charge"`` if a lapsed reservation counts as spent, ``"release"`` if not.
         required_scopes: Kinds that every call must name.
@@ -60,14 +58,14 @@ class BudgetGuard:
     def __init__(
         self,
         ledger: Ledger,
-        limits: LimitBook,
+        limits: LimitBook | LiveBook,
         *,
         ttl_s: float = 600,
         on_lapse: str = "charge",
         required_scopes: Iterable[str] = (),
     ) -> None:
         self.ledger = ledger
-        self.limits = limits
+        self.limits = limits if isinstance(limits, LiveBook) else LiveBook(limits)
         self._ttl_s = check_ttl(ttl_s)
         if on_lapse not in ("charge", "release"):
             raise ConfigError(f"on_lapse: must be charge or release, not {on_lapse!r}", field="on_lapse")
@@ -246,7 +244,7 @@ def _checked_cost(cost: Callable[[str | None], int | Priced], model: str | None)
 
 def _check_units(value: int, most: int, field: str) -> int:
     if type(value) is int and value > most:
-        show = partial(_amount_text, "usd" if field == "cost" else field)
+        show = partial(amount_text, "usd" if field == "cost" else field)
         raise InvalidAmountError(f"{field}: {show(value)} is too large; the most is {show(most)}", field=field)
     if type(value) is not int or value < 0:
         raise InvalidAmountError(f"{field}: must be a whole number from 0 to {most} (usd in nanos)", field=field)
@@ -262,46 +260,6 @@ def check_ttl(value: object, field: str = "ttl_s") -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not MIN_TTL_S <= value <= MAX_TTL_S:
         raise InvalidAmountError(f"{field}: must be a number of seconds from {MIN_TTL_S} to {MAX_TTL_S}", field=field)
     return float(value)
-
-
-def exceeded(refused: Refused) -> BudgetExceededError:
-    """The error for a refusal, with what a person and a program need."""
-    entry, account = refused.entry, refused.entry.account
-    balance = Balance(account, entry.limit, refused.used, refused.reserved)
-    spent = refused.reason == "spent"
-    retry_after_s = _seconds_left(account, refused.now_us) if spent else _BUSY_RETRY_S
-    show = partial(_amount_text, account.unit)
-    period = "in total" if account.end_s is None else f"per {account.window}"
-    text = (
-        f"Budget exceeded for {account.scope.label}: {show(entry.amount)} requested, "
-        f"{show(balance.remaining_units or 0)} of {show(entry.limit or 0)} {period} left "
-        f"({show(refused.used - refused.reserved)} spent, {show(refused.reserved)} reserved)"
-    )
-    if not spent:
-        text += "; open reservations hold the rest, try again soon"
-    elif account.resets_at is not None:
-        text += f"; resets at {account.resets_at.isoformat()}"
-    return BudgetExceededError(
-        text,
-        scope=balance.scope,
-        window=account.window,
-        unit=account.unit,
-        limit=balance.shown(entry.limit or 0),
-        spent=balance.spent,
-        reserved=balance.reserved,
-        requested=balance.shown(entry.amount),
-        resets_at=account.resets_at,
-        reason=refused.reason,
-        retry_after_s=retry_after_s,
-    )
-
-
-def _seconds_left(account: Account, now_us: int) -> int | None:
-    return None if account.end_s is None else max(1, math.ceil(account.end_s - now_us / 1_000_000))
-
-
-def _amount_text(unit: str, units: int) -> str:
-    return f"{usd_text(units)} USD" if unit == "usd" else f"{units} {unit}"
 
 
 def _op_id(key: str | None) -> tuple[str, int]:

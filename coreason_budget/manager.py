@@ -14,7 +14,7 @@ from coreason_budget.errors import BudgetExceededError, ConfigError, InvalidAmou
 from coreason_budget.guard import BudgetGuard, receipt_of
 from coreason_budget.ledger import Backend, open_ledger
 from coreason_budget.ledger.base import Clock
-from coreason_budget.limits import Limit, LimitBook
+from coreason_budget.limits import Limit, LimitBook, LiveBook
 from coreason_budget.model import Amounts, Balance, Entry, Receipt, Subject, Verdict, check_id
 from coreason_budget.money import Usd, to_nanos, usd_text
 from coreason_budget.pricing import PricingEngine
@@ -55,7 +55,7 @@ class BudgetManager:
         self.config = config if config is not None else BudgetConfig()
         self.pricing = PricingEngine(self.config.model_price_overrides, self.config.prices_file)
         timezone, limits = _limits(self.config, self.pricing)
-        book = LimitBook(limits, Calendar(timezone))
+        book = LiveBook(LimitBook(limits, Calendar(timezone)))
         self.ledger = ledger if ledger is not None else _ledger(self.config, timezone, clock or int)
         self._url = hide_password(self.config.url) if ledger is None else None
         self.outbox: Outbox | None = None
@@ -323,7 +323,7 @@ class BudgetManager:
             return subject
         return Subject(subject.user, subject.project, self.pricing.canonical(subject.model), subject.tags)
 
-    def _put_outbox(self, path: Path, limits: LimitBook, clock: Clock) -> None:
+    def _put_outbox(self, path: Path, limits: LiveBook, clock: Clock) -> None:
         from coreason_budget.outbox import Store, open_outbox
 
         self.ledger = with_outbox = open_outbox(

@@ -208,12 +208,47 @@ class Amounts:
 
 
 @frozen
+class Limit:
+    """An amount per window: for every scope of a kind, or for one (``id``) instead.
+
+    Attributes:
+        amount: In the unit's own whole units (nanos for usd); None lifts the limit.
+        source: Where it was said: ``limits.yaml:3``, a setting's name; empty where that is not known.
+    """
+
+    kind: str
+    id: str | None
+    window: str
+    unit: str
+    amount: int | None
+    source: str = field(default="", eq=False)
+
+    @property
+    def place(self) -> tuple[str, str | None, str, str]:
+        """What two limits may not both speak about."""
+        return self.kind, self.id, self.window, self.unit
+
+
+@frozen
 class Entry:
     """What one call asks of one account; ``limit`` is None where nothing bounds it."""
 
     account: Account
     amount: int
-    limit: int | None
+    limit: Limit | None = field(eq=lambda limit: limit and limit.amount)
+
+    @classmethod
+    def of(cls, account: Account, amount: int, limit_units: int | None) -> Entry:
+        """An entry of whose limit only the amount is known, as records keep it."""
+        if limit_units is None:
+            return cls(account, amount, None)
+        scope = account.scope
+        return cls(account, amount, Limit(scope.kind, scope.id or None, account.window, account.unit, limit_units))
+
+    @property
+    def limit_units(self) -> int | None:
+        """What the window allows, in the account's unit."""
+        return None if self.limit is None else self.limit.amount
 
 
 Plan: TypeAlias = Callable[[int], tuple[Entry, ...]]
@@ -232,6 +267,8 @@ class Balance:
     limit_units: int | None
     used_units: int
     reserved_units: int
+    limit_source: str | None = None
+    """Where the limit was said: ``limits.yaml:3``, a setting's name; None where that is not known."""
 
     @property
     def scope(self) -> str:
@@ -284,6 +321,12 @@ class Balance:
         return to_usd(units) if self.account.unit == "usd" else units
 
 
+def balance_of(entry: Entry, used: int, reserved: int) -> Balance:
+    """Where the account of an entry stands."""
+    source = None if entry.limit is None else entry.limit.source or None
+    return Balance(entry.account, entry.limit_units, used, reserved, source)
+
+
 @frozen
 class _Standing:
     """Entries and how their accounts stand; the balances are made when somebody looks."""
@@ -294,7 +337,7 @@ class _Standing:
     @property
     def balances(self) -> tuple[Balance, ...]:
         """Where each account of the call stands, narrowest scope first."""
-        return tuple([Balance(e.account, e.limit, *self.standings.get(e.account.key, (0, 0))) for e in self.entries])
+        return tuple([balance_of(e, *self.standings.get(e.account.key, (0, 0))) for e in self.entries])
 
 
 @frozen

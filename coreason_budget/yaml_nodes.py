@@ -55,7 +55,7 @@ class Reader:
         try:
             text = raw.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            self.fail(raw.count(b"\n", 0, error.start) + 1, "not UTF-8")
+            self.fail(raw.count(b"\n", 0, error.start) + 1, "not UTF-8, so it cannot be read")
         try:
             loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
             self.check_plain(yaml.parse(text, Loader=loader))

@@ -57,7 +57,8 @@ MAY_IMPORT = {
     "ledger.wrapped": ("ledger.base", "ledger.journal", "ledger.record"),
     "ledger.urls": ("errors", "ledger.base", "ledger.memory", "ledger.sqlite", "ledger.redis"),
     "ledger": ("ledger.base", "ledger.journal", "ledger.urls"),
-    "guard": (*_LAYERS, *_RULES),
+    "refusals": (*_LAYERS, "ledger.base"),
+    "guard": (*_LAYERS, *_RULES, "refusals"),
     "books": (*_LAYERS, *_RULES, "config", "outbox"),
     "books.values": _LAYERS,
     "reservation": (*_LAYERS,),
@@ -78,7 +79,7 @@ MAY_IMPORT = {
 }  # fmt: skip
 
 # What has to know a ledger from inside; everybody else asks the manager, or its books.
-KNOW_A_LEDGER = ("ledger", "guard", "costs", "outbox", "books", "manager", "testing", "config")
+KNOW_A_LEDGER = ("ledger", "refusals", "guard", "costs", "outbox", "books", "manager", "testing", "config")
 
 # A library from outside -> the only places that may import it.
 ONLY_IN = {

@@ -262,7 +262,7 @@ def test_the_binding_account_is_the_usd_account_with_the_least_left():
     """Accounts in other units, or without a limit, do not bind a cost."""
 
     def verdict(*rows):
-        entries = [Entry(Account(scope, "day", 0, 86400, unit), 1, limit) for scope, unit, limit, _ in rows]
+        entries = [Entry.of(Account(scope, "day", 0, 86400, unit), 1, limit) for scope, unit, limit, _ in rows]
         used = [(used, 0) for *_, used in rows]
         return Verdict(tuple(entries), {e.account.key: u for e, u in zip(entries, used, strict=True)})
 

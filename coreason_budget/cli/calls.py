@@ -121,8 +121,9 @@ def usage(**scopes: Any) -> tuple[Any, str]:
             str(answers.money(b.reserved)),
             "" if b.remaining is None else str(answers.money(b.remaining)),
             answers.moment(b.resets_at) or "never",
+            b.limit_source or "",
         )
         for b in balances
     ]
-    head = ("SCOPE", "WINDOW", "UNIT", "LIMIT", "SPENT", "RESERVED", "REMAINING", "RESETS AT")
+    head = ("SCOPE", "WINDOW", "UNIT", "LIMIT", "SPENT", "RESERVED", "REMAINING", "RESETS AT", "LIMIT OF")
     return answers.accounts(balances), table([head, *rows], right=(3, 4, 5, 6))

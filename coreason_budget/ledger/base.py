@@ -106,8 +106,8 @@ class Refused:
     @property
     def reason(self) -> str:
         """``spent`` if it would not fit without any reservation, else ``busy``."""
-        spent = self.used - self.reserved
-        return "spent" if self.entry.limit is None or spent + self.entry.amount > self.entry.limit else "busy"
+        limit = self.entry.limit_units
+        return "spent" if limit is None or self.used - self.reserved + self.entry.amount > limit else "busy"
 
 
 @frozen

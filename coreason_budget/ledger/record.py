@@ -99,7 +99,7 @@ def encode(record: Record) -> str:
         "verb": record.verb,
         "digest": record.digest,
         "amounts": _amounts(record.amounts),
-        "accounts": [(e.account.key, e.account.end_s, e.limit) for e in record.entries],
+        "accounts": [(e.account.key, e.account.end_s, e.limit_units) for e in record.entries],
         "keep_us": record.keep_us,
     }
     if record.price:
@@ -166,4 +166,4 @@ def _entry(key: str, end_s: int | None, limit: int | None, amounts: Amounts) -> 
     if type(limit) is not int and limit is not None:
         raise ValueError("a limit is not a whole number")
     account = Account.parse(key, end_s)
-    return Entry(account, amounts.of(account.unit), limit)
+    return Entry.of(account, amounts.of(account.unit), limit)

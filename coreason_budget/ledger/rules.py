@@ -83,7 +83,8 @@ def refusal(entries: Iterable[Entry], standings: Standings, now_us: int) -> Refu
     refusing = []
     for entry in entries:
         used, reserved = standings.get(entry.account.key, (0, 0))
-        if entry.limit is not None and used + entry.amount > entry.limit:
+        limit = entry.limit_units
+        if limit is not None and used + entry.amount > limit:
             refusing.append(Refused(entry, used, reserved, now_us))
     return max(refusing, key=_lasting, default=None)
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from coreason_budget.errors import ConfigError
-from coreason_budget.limits.limit import Limit
-from coreason_budget.model import Account, Amounts, Entry, Plan, Scope, Subject
+from coreason_budget.model import Account, Amounts, Entry, Limit, Plan, Scope, Subject
 from coreason_budget.windows import Calendar
 
 _CACHED_SUBJECTS = 4096
 
-Accounts = tuple[tuple[Account, int | None], ...]
+Accounts = tuple[tuple[Account, Limit | None], ...]
 
 
 class LimitBook:
@@ -27,12 +26,12 @@ class LimitBook:
 
     def __init__(self, limits: Iterable[Limit], calendar: Calendar) -> None:
         self.calendar = calendar
-        self._by_scope: dict[tuple[str, str | None], dict[tuple[str, str], int | None]] = {}
+        self._by_scope: dict[tuple[str, str | None], dict[tuple[str, str], Limit | None]] = {}
         for limit in limits:
-            amounts = self._by_scope.setdefault((limit.kind, limit.id), {})
-            if (limit.window, limit.unit) in amounts:
+            said = self._by_scope.setdefault((limit.kind, limit.id), {})
+            if (limit.window, limit.unit) in said:
                 raise ConfigError(f"limits: two limits for {limit.kind} {limit.id or ''} {limit.window} {limit.unit}")
-            amounts[limit.window, limit.unit] = limit.amount
+            said[limit.window, limit.unit] = None if limit.amount is None else limit
         self._cache: dict[Subject, tuple[int, int, Accounts]] = {}
 
     def accounts(self, subject: Subject, now_us: int) -> Accounts:
@@ -61,17 +60,17 @@ class LimitBook:
         return entries
 
     def _build(self, subject: Subject, now_s: int) -> tuple[int, int, Accounts]:
-        found: list[tuple[Account, int | None]] = []
+        found: list[tuple[Account, Limit | None]] = []
         since_s, until_s = 0, 1 << 62
         for scope in subject.scopes:
-            for (window, unit), amount in self._limits_of(scope).items():
+            for (window, unit), limit in self._limits_of(scope).items():
                 start_s, end_s = self.calendar.instance(window, now_s)
                 since_s = max(since_s, start_s)
                 until_s = min(until_s, end_s or until_s)
-                found.append((Account(scope, window, start_s, end_s, unit), amount))
+                found.append((Account(scope, window, start_s, end_s, unit), limit))
         return since_s, until_s, tuple(found)
 
-    def _limits_of(self, scope: Scope) -> dict[tuple[str, str], int | None]:
+    def _limits_of(self, scope: Scope) -> dict[tuple[str, str], Limit | None]:
         return {
             ("day", "usd"): None,
             **self._by_scope.get((scope.kind, None), {}),

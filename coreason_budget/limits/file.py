@@ -9,8 +9,7 @@ from typing import Any, TypeVar
 from attrs import frozen
 
 from coreason_budget.errors import BudgetError
-from coreason_budget.limits.limit import Limit
-from coreason_budget.model import BUILT_IN_KINDS, UNITS, WINDOWS, check_id, check_tag_kind
+from coreason_budget.model import BUILT_IN_KINDS, UNITS, WINDOWS, Limit, check_id, check_tag_kind
 from coreason_budget.money import to_limit_nanos
 from coreason_budget.windows import load_zone
 from coreason_budget.yaml_nodes import Reader, line_of, meant
@@ -82,7 +81,10 @@ class _File:
             self.reader.fail(
                 fields["window"], f"unknown window {window!r}{meant(window, WINDOWS)}; allowed are {allowed}"
             )
-        return Limit(kind, id, window, unit, self._amount(fields[unit], unit))
+        return Limit(kind, id, window, unit, self._amount(fields[unit], unit), self._source(node))
+
+    def _source(self, node: Any) -> str:
+        return f"{os.path.basename(self.reader.name)}:{line_of(node)}"
 
     def _scope(self, node: Any) -> tuple[str, str | None]:
         kind, slash, id = self.reader.scalar(node, "scope").partition("/")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from coreason_budget.ledger.base import Backend, Clock
-from coreason_budget.limits import LimitBook
+from coreason_budget.limits import LiveBook
 from coreason_budget.outbox.delivery import Delivered, Outbox
 from coreason_budget.outbox.ledger import OutboxLedger
 from coreason_budget.outbox.spend import Pricer
@@ -18,7 +18,7 @@ _SLICE = 0.25
 def open_outbox(
     store: Store,
     ledger: Backend,
-    limits: LimitBook,
+    limits: LiveBook,
     *,
     pricer: Pricer,
     delivered: Delivered,

@@ -18,7 +18,7 @@ from coreason_budget.errors import (
     OutcomeUnknownError,
 )
 from coreason_budget.ledger.base import Clock, Ledger, Outcome
-from coreason_budget.limits import LimitBook
+from coreason_budget.limits import LiveBook
 from coreason_budget.outbox.spend import CHARGE, DOUBTFUL, FAILED, Pricer, Queued, Spend
 from coreason_budget.outbox.store import OutboxBrokenError, Store
 from coreason_budget.outbox.underway import Underway
@@ -64,7 +64,7 @@ class Outbox:
         self,
         store: Store,
         ledger: Ledger,
-        limits: LimitBook,
+        limits: LiveBook,
         pricer: Pricer,
         delivered: Delivered = lambda op_id, outcome: None,
         clock: Clock = int,

@@ -177,7 +177,10 @@ def _raised(entry: Entry, pending: Pending) -> Entry:
 
 
 def _shifted(entry: Entry, units: int) -> Entry:
-    return entry if entry.limit is None or not units else evolve(entry, limit=entry.limit + units)
+    limit = entry.limit
+    if limit is None or limit.amount is None or not units:
+        return entry
+    return evolve(entry, limit=evolve(limit, amount=limit.amount + units))
 
 
 def _counted(standings: Standings, entries: Iterable[Entry], pending: Pending) -> Standings:

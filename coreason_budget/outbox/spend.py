@@ -12,7 +12,7 @@ from attrs import frozen
 from coreason_budget.errors import LedgerCorruptError
 from coreason_budget.ledger.base import GIVEN, Charge, End, Priced
 from coreason_budget.ledger.record import HOUR_US, KEEP_CALLERS_US, op_id_of
-from coreason_budget.limits import LimitBook
+from coreason_budget.limits import LiveBook
 from coreason_budget.model import Amounts, Entry, Scope, Subject
 
 CHARGE, SETTLE = "charge", "settle"
@@ -70,7 +70,7 @@ class Spend:
             GIVEN if cost is None else cost.price,
         )
 
-    def charge(self, limits: LimitBook) -> Charge:
+    def charge(self, limits: LiveBook) -> Charge:
         """The charge again. It is booked in the windows of the time at which it arrives."""
         amounts = Amounts(self.usd_nanos or 0, self.tokens or 0, self.requests)
         plan = limits.plan(_subject(self.scopes), amounts)

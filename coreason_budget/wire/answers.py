@@ -31,6 +31,10 @@ Window: TypeAlias = Annotated[str, Schema(enum=list(WINDOWS), description="A cal
 ScopeName: TypeAlias = Annotated[
     str, Schema(description="Whose budget: `global`, or a kind and an id.", examples=["user/alice"])
 ]
+LimitSource: TypeAlias = Annotated[
+    str | None,
+    Schema(description="Where the limit was said; null where that is not known.", examples=["limits.yaml:3"]),
+]
 OpId: TypeAlias = Annotated[str, Schema(description="The idempotency key of the call: yours, or one made for it.")]
 Replayed: TypeAlias = Annotated[bool, Schema(description="The same call was applied before; this one changed nothing.")]
 
@@ -42,6 +46,7 @@ class UsdAccount(TypedDict):
     window: Window
     unit: Literal["usd"]
     limit_usd: Money | None
+    limit_source: LimitSource
     spent_usd: Money
     reserved_usd: Money
     remaining_usd: Money | None
@@ -55,6 +60,7 @@ class CountedAccount(TypedDict):
     window: Window
     unit: Literal["tokens", "requests"]
     limit: int | None
+    limit_source: LimitSource
     spent: int
     reserved: int
     remaining: int | None
@@ -158,6 +164,7 @@ def account(balance: Balance) -> Account:
             "scope": balance.scope,
             "window": balance.window,
             "unit": balance.unit,
+            "limit_source": balance.limit_source,
             **in_unit(
                 balance.unit,
                 limit=balance.limit,

@@ -24,7 +24,7 @@ from coreason_budget.errors import (
     ReservationNotSettledError,
     UnknownModelError,
 )
-from coreason_budget.wire.answers import Moment, Money, Schema, ScopeName, Window
+from coreason_budget.wire.answers import LimitSource, Moment, Money, Schema, ScopeName, Window
 
 REFUSED, WRONG, UNAVAILABLE = 1, 2, 3
 """The exit statuses of a command: a budget said no; settings or input; the ledger."""
@@ -103,6 +103,7 @@ class UsdRefusal(TypedDict):
     unit: Literal["usd"]
     reason: Literal["spent", "busy"]
     limit_usd: Money
+    limit_source: LimitSource
     spent_usd: Money
     reserved_usd: Money
     requested_usd: Money
@@ -118,6 +119,7 @@ class CountedRefusal(TypedDict):
     unit: Literal["tokens", "requests"]
     reason: Literal["spent", "busy"]
     limit: int
+    limit_source: LimitSource
     spent: int
     reserved: int
     requested: int

@@ -96,6 +96,7 @@ def _refusal(error: BudgetExceededError) -> dict[str, Any]:
         "unit": error.unit,
         "reason": error.reason,
         **in_unit(error.unit, **{name: getattr(error, name) for name in _FIGURES}),
+        "limit_source": error.limit_source,
         "resets_at": moment(error.resets_at),
         "retry_after_s": error.retry_after_s,
     }

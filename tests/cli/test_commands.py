@@ -98,7 +98,19 @@ def test_usage_is_a_table_a_person_can_read() -> None:
     """One line an account, amounts to the right."""
     run("spend", "alice", "--cost", "0.25")
     lines = run("usage", "--user", "alice").stdout.splitlines()
-    assert lines[0].split() == ["SCOPE", "WINDOW", "UNIT", "LIMIT", "SPENT", "RESERVED", "REMAINING", "RESETS", "AT"]
+    assert lines[0].split() == [
+        "SCOPE",
+        "WINDOW",
+        "UNIT",
+        "LIMIT",
+        "SPENT",
+        "RESERVED",
+        "REMAINING",
+        "RESETS",
+        "AT",
+        "LIMIT",
+        "OF",
+    ]
     assert lines[1].split()[:7] == ["user/alice", "day", "usd", "10.00", "0.25", "0.00", "9.75"]
     assert lines[2].split()[:4] == ["global", "day", "usd", "5000.00"]
 

@@ -7,7 +7,7 @@ import pytest
 
 from coreason_budget.ledger.base import Clock
 from coreason_budget.ledger.memory import MemoryLedger
-from coreason_budget.limits import LimitBook
+from coreason_budget.limits import LimitBook, LiveBook
 from coreason_budget.model import Amounts
 from coreason_budget.outbox import OutboxLedger, Store, open_outbox
 from coreason_budget.testing import LedgerContract
@@ -32,7 +32,7 @@ class TestOutbox(LedgerContract):
         self._ledger = self._ledger or open_outbox(
             Store(self._file, "contract", 5),
             MemoryLedger(timeout_s=30, clock=clock),
-            LimitBook((), Calendar()),
+            LiveBook(LimitBook((), Calendar())),
             pricer=_not_needed,
             delivered=lambda op_id, outcome: None,
             clock=clock,

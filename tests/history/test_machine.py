@@ -198,7 +198,7 @@ class AsksEachAccountAlone(MemoryLedger):
     def reserve(self, request: Reserve) -> Outcome | Refused:
         def plan(now_us: int) -> tuple[Entry, ...]:
             first, *rest = request.plan(now_us)
-            return first, *[evolve(e, limit=e.limit and 10**9) for e in rest]
+            return first, *[Entry.of(e.account, e.amount, e.limit and 10**9) for e in rest]
 
         return super().reserve(evolve(request, plan=plan))
 

@@ -29,7 +29,7 @@ _accounts = st.builds(
 def _records(draw: st.DrawFn) -> Record:
     amounts, state = draw(_amounts), draw(st.sampled_from(["", "open", "settled", "released", "lapsed"]))
     accounts = draw(st.lists(_accounts, max_size=5))
-    entries = tuple(Entry(a, amounts.of(a.unit), draw(st.one_of(st.none(), _counts))) for a in accounts)
+    entries = tuple(Entry.of(a, amounts.of(a.unit), draw(st.one_of(st.none(), _counts))) for a in accounts)
     record = Record(draw(_ids), "charge", draw(_ids), amounts, entries, draw(_counts))
     if not state:
         return record

@@ -23,7 +23,7 @@ _DAY = Account(Scope("user", "alice"), "day", 950_400, 1_036_800, "usd")
 _TOTAL = Account(Scope("global"), "total", 0, None, "usd")
 _TOKENS = Account(Scope("team", "x"), "hour", 997_200, 1_000_800, "tokens")
 _AMOUNTS = Amounts(10, 20, 1)
-_ENTRIES = (Entry(_DAY, 10, 100), Entry(_TOKENS, 20, 50), Entry(_TOTAL, 10, None))
+_ENTRIES = (Entry.of(_DAY, 10, 100), Entry.of(_TOKENS, 20, 50), Entry.of(_TOTAL, 10, None))
 _PLAN = lambda now_us: _ENTRIES  # noqa: E731
 _RESERVE = Reserve("op", "digest", _PLAN, _AMOUNTS, KEEP_MADE_US, "op", 60_000_000, "charge")
 _OPEN = Record(
@@ -93,10 +93,13 @@ def test_a_refusal_is_spent_or_busy(used: int, reserved: int, reason: str) -> No
 
 def test_the_account_that_resets_last_refuses() -> None:
     """Of several: total before day before hour, whatever their order."""
-    entries = (Entry(_TOTAL, 10, 0), *_ENTRIES[:2])
+    entries = (Entry.of(_TOTAL, 10, 0), *_ENTRIES[:2])
     full = {_DAY.key: (100, 0), _TOKENS.key: (50, 0)}
     for some in (entries, entries[::-1]):
-        named = [rules.refusal(some[:], full, _NOW_US), rules.refusal([e for e in some if e.limit], full, _NOW_US)]
+        named = [
+            rules.refusal(some[:], full, _NOW_US),
+            rules.refusal([e for e in some if e.limit_units], full, _NOW_US),
+        ]
         assert [r and r.entry.account for r in named] == [_TOTAL, _DAY]
 
 
@@ -309,8 +312,8 @@ def test_a_conflict_says_what_to_do() -> None:
 
 def test_an_account_that_is_not_there_is_empty() -> None:
     """Nothing used, nothing reserved: the whole limit fits, and one more does not."""
-    assert rules.refusal([Entry(_DAY, 100, 100)], {}, _NOW_US) is None
-    refused = rules.refusal([Entry(_DAY, 101, 100)], {}, _NOW_US)
+    assert rules.refusal([Entry.of(_DAY, 100, 100)], {}, _NOW_US) is None
+    refused = rules.refusal([Entry.of(_DAY, 101, 100)], {}, _NOW_US)
     assert refused is not None
     assert (refused.used, refused.reserved) == (0, 0)
     rules.check_room([rules.Movement(_DAY, MAX_ACCOUNT, 0)], {})

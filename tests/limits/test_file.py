@@ -256,7 +256,7 @@ def test_a_billion_laughs_are_not_read_out(write):
 def test_a_binary_file_is_refused(write, content):
     """Bytes that are no UTF-8 are no limits file; the error names it and the line."""
     path = write(content)
-    with pytest.raises(ConfigError, match="not UTF-8") as caught:
+    with pytest.raises(ConfigError, match="cannot be read") as caught:
         read_limits_file(path)
     assert str(path) in str(caught.value)
     assert caught.value.field == "limits_file"
@@ -265,7 +265,7 @@ def test_a_binary_file_is_refused(write, content):
 def test_a_file_that_is_not_there_is_refused(tmp_path):
     """Missing, or a folder: an error that names it, never a budget without limits."""
     for path in (tmp_path / "missing.yaml", tmp_path):
-        with pytest.raises(ConfigError, match="cannot be read") as caught:
+        with pytest.raises(ConfigError, match=r"cannot be read: .*; limits_file names it") as caught:
             read_limits_file(path)
         assert str(path) in str(caught.value)
 

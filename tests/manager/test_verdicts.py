@@ -94,6 +94,30 @@ def test_limits_of_a_file_and_of_the_settings_stand_together(tmp_path):
         budget.reserve("alice", model="gpt-4o-2024-08-06", input_tokens=51, max_output_tokens=50)
 
 
+def test_a_limit_says_where_it_was_said(tmp_path):
+    """File and line, or the setting: in a refusal, its text, a verdict and every balance."""
+    path = tmp_path / "my limits.yaml"
+    path.write_text("limits:\n  # the team\n  - scope: team\n    window: day\n    usd: 1\n")
+    budget = make(limits_file=path)
+    tags = {"team": "search"}
+    said = {b.scope: b.limit_source for b in budget.check_availability("alice", "alpha", 1, tags=tags).balances}
+    assert said == {
+        "user/alice": "daily_user_limit_usd",
+        "project/alpha": "daily_project_limit_usd",
+        "team/search": "my limits.yaml:3",
+        "global": "daily_global_limit_usd",
+    }
+    assert {b.scope: b.limit_source for b in budget.usage(model="m")} == {
+        "model/m": None,
+        "global": "daily_global_limit_usd",
+    }
+    for call in (lambda: budget.check_availability("alice", None, 2, tags=tags), lambda: budget.reserve("alice", 11)):
+        with pytest.raises(BudgetExceededError) as caught:
+            call()
+        assert caught.value.limit_source in ("my limits.yaml:3", "daily_user_limit_usd")
+        assert f"; limit of {caught.value.limit_source})" in str(caught.value)
+
+
 def test_two_time_zones_are_one_too_many():
     """Settings and file must agree."""
     Path("limits.yaml").write_text("timezone: Asia/Tokyo\nlimits: []\n")

@@ -29,7 +29,7 @@ class _LookThenWrite:
         entries = [e for e in request.plan(0) if e.limit is not None]
         for entry in entries:
             used = self.used(entry.account)
-            if used + entry.amount > (entry.limit or 0):
+            if used + entry.amount > (entry.limit_units or 0):
                 return Refused(entry, used, 0, 0)
         for entry in entries:
             self.add(entry.account, entry.amount)

@@ -34,7 +34,7 @@ class Limits:
     whole: int = 10
 
     def entries(self, amount: int) -> tuple[Entry, ...]:
-        return Entry(USER, amount, self.user), Entry(TEAM, amount, None), Entry(GLOBAL, amount, self.whole)
+        return Entry.of(USER, amount, self.user), Entry.of(TEAM, amount, None), Entry.of(GLOBAL, amount, self.whole)
 
 
 @frozen
