@@ -197,8 +197,18 @@ class Amounts:
     requests: int = 1
 
     def of(self, unit: str) -> int:
-        """The amount in ``unit``."""
-        return self.usd_nanos if unit == "usd" else self.tokens if unit == "tokens" else self.requests
+        """The amount in ``unit``.
+
+        Raises:
+            ValueError: There is no such unit.
+        """
+        if unit == "usd":
+            return self.usd_nanos
+        if unit == "tokens":
+            return self.tokens
+        if unit == "requests":
+            return self.requests
+        raise ValueError(f"unknown unit {unit!r}; allowed are {', '.join(UNITS)}")
 
     def at_least_one(self) -> Amounts:
         """The same, but 1 where it was 0: a budget with nothing left must refuse."""

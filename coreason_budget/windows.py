@@ -7,12 +7,20 @@ Windows of one kind tile time: each moment lies in exactly one of them, also on 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
 from coreason_budget.errors import ConfigError
+from coreason_budget.model import WINDOWS
 
 _CLOCK_SIZES_S = {"minute": 60, "hour": 3600}
+# Window -> the first of the days it holds, and how many days after its own first another one has begun at the latest.
+_DATES: dict[str, tuple[Callable[[datetime], datetime], int]] = {
+    "day": (lambda day: day, 1),
+    "week": (lambda day: day - timedelta(days=day.weekday()), 7),
+    "month": (lambda day: day.replace(day=1), 31),
+}
 # In a zone database, but of this machine, of no place, or counting leap seconds.
 _NO_PLACE = re.compile(r"localtime|posixrules|Factory|(?:posix|right)/.*", re.DOTALL)
 
@@ -53,6 +61,9 @@ class Calendar:
         """The start and end of the window that holds ``now_s``, as UTC epoch seconds.
 
         The start is inside, the end is not. ``total`` starts at 0 and has no end.
+
+        Raises:
+            ConfigError: There is no such window.
         """
         if window == "total":
             return 0, None
@@ -64,16 +75,14 @@ class Calendar:
         return last
 
     def _by_date(self, window: str, now_s: int) -> tuple[int, int]:
+        first_of, days = _date(window)
         today = datetime.fromtimestamp(now_s, self._zone).replace(hour=0, minute=0, second=0, tzinfo=None, fold=0)
-        if window == "week":
-            today -= timedelta(days=today.weekday())
-        elif window == "month":
-            today = today.replace(day=1)
-        following = _next(window, today)
-        start_s, end_s = self._first_moment(today), self._first_moment(following)
+        first = first_of(today)
+        following = first_of(first + timedelta(days=days))
+        start_s, end_s = self._first_moment(first), self._first_moment(following)
         if end_s <= now_s:
             # Clocks were set back over midnight: the new day has begun and is not taken back.
-            start_s, end_s = end_s, self._first_moment(_next(window, following))
+            start_s, end_s = end_s, self._first_moment(first_of(following + timedelta(days=days)))
         return start_s, end_s
 
     def _first_moment(self, midnight: datetime) -> int:
@@ -108,7 +117,7 @@ class Calendar:
         return after_s
 
 
-def _next(window: str, first: datetime) -> datetime:
-    if window == "month":
-        return (first + timedelta(days=31)).replace(day=1)
-    return first + timedelta(days=7 if window == "week" else 1)
+def _date(window: str) -> tuple[Callable[[datetime], datetime], int]:
+    if window not in _DATES:
+        raise ConfigError(f"window: unknown window {window!r}; allowed are {', '.join(WINDOWS)}", field="window")
+    return _DATES[window]
