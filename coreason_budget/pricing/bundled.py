@@ -1,22 +1,23 @@
-"""The price files that come with the package, each read when an id first needs it.
+"""The price files that come with the package, each scanned when an id first needs it.
 
-The makers' own files are the core: read together at first use, and the only ones that know bare
-ids. A host's file is read when its name, or another name that it lists, is the id's prefix.
+The makers' own files are the core: scanned together at first use, and the only ones that know bare
+ids. A host's file is scanned when its name, or another name that it lists, is the id's prefix.
 """
 
 from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
 from coreason_budget.pricing.lookup import Index
-from coreason_budget.pricing.price import ModelPrice, PriceFile
-from coreason_budget.pricing.table import PRICES, load_bundled, load_file
+from coreason_budget.pricing.price import ModelPrice
+from coreason_budget.pricing.sheet import Sheet
+from coreason_budget.pricing.table import PRICES
 
 HOSTS = PRICES / "hosts"
 MAX_AGE_DAYS = 45
@@ -26,15 +27,11 @@ _log = logging.getLogger("coreason_budget")
 _said: list[date] = []
 
 
-def load_all() -> tuple[PriceFile, ...]:
-    """Read every file, the makers' first. Slow: for lists and searches, not for a price."""
-    return load_bundled() + tuple(load_file(path, bundled=True) for path in sorted(HOSTS.glob("*.yaml")))
-
-
 class Bundled:
     """The ids of the bundled files. Thread safe: what two threads both read is the same."""
 
     def __init__(self) -> None:
+        self._sheets: dict[Path, Sheet] = {}
         self._core: Index | None = None
         self._hosts: dict[str, Index] = {}
         self._paths: dict[str, list[Path]] = {}
@@ -47,34 +44,48 @@ class Bundled:
             UnknownModelError: Two makers price the bare id differently; names them.
         """
         prefix, slash, _ = model.partition("/")
-        host = self._host(prefix) if slash else None
         # A host that is no maker too answers without the makers' files.
-        if host is not None and prefix not in self.makers() and (found := host.find(model)) is not None:
+        if slash and prefix not in self.makers() and (found := self._host(prefix).find(model)) is not None:
             return found
         found = self._makers().find(model)
-        return found if found is not None or host is None else host.find(model)
+        return found if found is not None or not slash else self._host(prefix).find(model)
+
+    def entries(self) -> Iterator[ModelPrice]:
+        """Give every entry of every file, the makers' first. Slow: for lists and searches, not for a price."""
+        for path in (*sorted(PRICES.glob("*.yaml")), *sorted(HOSTS.glob("*.yaml"))):
+            yield from self._sheet(path).entries()
 
     def close_to(self, model: str) -> list[str]:
         """Give the canonical ids that are written most like this one: the host's, where it names one."""
         prefix, slash, rest = model.partition("/")
         if slash and prefix not in self.makers():
             for known in get_close_matches(prefix.lower(), self._host_paths(), n=1, cutoff=0.75):
-                if (host := self._host(known)) is not None and (close := host.close_to(rest)):
+                if close := self._host(known).close_to(rest):
                     return close
         return self._makers().close_to(model)
 
     def _makers(self) -> Index:
         if self._core is None:
-            self._core = _indexed(load_bundled())
+            self._core = self._indexed(sorted(PRICES.glob("*.yaml")))
         return self._core
 
-    def _host(self, prefix: str) -> Index | None:
+    def _host(self, prefix: str) -> Index:
+        """Give the ids of a host; none where there is no such host."""
         if prefix not in self._hosts:
-            paths = self._host_paths().get(prefix)
-            if paths is None:
-                return None
-            self._hosts[prefix] = _indexed([load_file(path, bundled=True) for path in paths])
+            if (paths := self._host_paths().get(prefix)) is None:
+                return Index([])
+            self._hosts[prefix] = self._indexed(paths)
         return self._hosts[prefix]
+
+    def _indexed(self, paths: Iterable[Path]) -> Index:
+        sheets = [self._sheet(path) for path in paths]
+        say_if_old(min(sheet.checked for sheet in sheets), datetime.now(UTC).date())
+        return Index(sheets)
+
+    def _sheet(self, path: Path) -> Sheet:
+        if path not in self._sheets:
+            self._sheets[path] = Sheet(path)
+        return self._sheets[path]
 
     def makers(self) -> frozenset[str]:
         """Give the names of the makers, whose ids need no prefix."""
@@ -105,15 +116,8 @@ def _names(path: Path) -> list[str]:
     return [name.strip() for name in match[1].split(",")] if match else []
 
 
-def _indexed(files: Iterable[PriceFile]) -> Index:
-    files = tuple(files)
-    say_if_old(files, datetime.now(UTC).date())
-    return Index(files)
-
-
-def say_if_old(files: Iterable[PriceFile], today: date) -> None:
+def say_if_old(checked: date, today: date) -> None:
     """Warn in the log, once in a process, that the prices were checked more than 45 days ago."""
-    checked = min((entry.checked for file in files for entry in file.models[:1] if entry.checked), default=today)
     age_days = (today - checked).days
     if age_days > MAX_AGE_DAYS and not _said:
         _said.append(today)

@@ -102,8 +102,7 @@ class Catalog:
 
     def entries(self) -> Iterator[ModelPrice]:
         """Give every entry once, as `find` gives it: the user's price instead of the table's."""
-        listed = (entry for file in bundled.load_all() for entry in file.models)
-        ids = (entry.canonical for entry in (*listed, *self._user.entries()))
+        ids = (entry.canonical for entry in (*self._table.entries(), *self._user.entries()))
         for name in dict.fromkeys((*ids, *self._overrides)):
             if (entry := self.find(name)) is not None:
                 yield entry

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import date
 from difflib import get_close_matches
 
 from coreason_budget.errors import UnknownModelError
-from coreason_budget.pricing.price import ModelPrice, PriceFile
+from coreason_budget.pricing.listing import Listing
+from coreason_budget.pricing.price import ModelPrice
 
 _DATED = re.compile(r"(?P<model>.+)[-@](?P<date>[0-9]{8})", re.ASCII | re.DOTALL)
 
@@ -16,15 +17,14 @@ _DATED = re.compile(r"(?P<model>.+)[-@](?P<date>[0-9]{8})", re.ASCII | re.DOTALL
 class Index:
     """The ids of some price files."""
 
-    def __init__(self, files: Iterable[PriceFile]) -> None:
-        self._providers: dict[str, list[Mapping[str, ModelPrice]]] = {}
-        self._bare: dict[str, list[ModelPrice]] = {}
+    def __init__(self, files: Iterable[Listing]) -> None:
+        self._providers: dict[str, list[Listing]] = {}
+        self._bare: dict[str, list[Listing]] = {}
         for file in files:
-            ids = {name: entry for entry in file.models for name in entry.ids()}
-            for name, entry in ids.items():
-                self._bare.setdefault(name, []).append(entry)
+            for name in file.ids():
+                self._bare.setdefault(name, []).append(file)
             for alias in dict.fromkeys((file.provider, *file.aliases)):
-                self._providers.setdefault(alias, []).append(ids)
+                self._providers.setdefault(alias, []).append(file)
 
     def find(self, model: str) -> ModelPrice | None:
         """Give the entry of an id, bare or as ``provider/id``; None if there is none.
@@ -39,26 +39,26 @@ class Index:
         return found
 
     def _exact(self, model: str) -> ModelPrice | None:
-        entries = self._bare.get(model)
-        if entries is not None:
-            return _agreed(model, entries)
+        files = self._bare.get(model)
+        if files is not None:
+            return _agreed(model, [file.entry(model) for file in files])
         alias, slash, rest = model.partition("/")
-        for ids in self._providers.get(alias, ()) if slash else ():
-            if rest in ids:
-                return ids[rest]
+        for file in self._providers.get(alias, ()) if slash else ():
+            if file in self._bare.get(rest, ()):
+                return file.entry(rest)
         return None
 
     def entries(self) -> Iterator[ModelPrice]:
         """Give every entry, a model of several ids more than once."""
-        for entries in self._bare.values():
-            yield from entries
+        return (file.entry(name) for name, files in self._bare.items() for file in files)
 
     def close_to(self, model: str) -> list[str]:
         """Give the canonical ids that are written most like this one: whole, or by their last part."""
+        first = {name: files[0].canonical(name) for name, files in self._bare.items()}
         canonical: dict[str, str] = {}
-        for name, entries in self._bare.items():
-            canonical.setdefault(_last_part(name), entries[0].canonical)
-        canonical |= {name.lower(): entries[0].canonical for name, entries in self._bare.items()}
+        for name, found in first.items():
+            canonical.setdefault(_last_part(name), found)
+        canonical |= {name.lower(): found for name, found in first.items()}
         close = get_close_matches(model.lower(), canonical, n=6, cutoff=0.6)
         close += get_close_matches(_last_part(model), canonical, n=6, cutoff=0.6)
         return list(dict.fromkeys(canonical[name] for name in close))[:3]

@@ -287,13 +287,3 @@ class ModelPrice:
         history = self.periods(service)
         period = history[-1] if at is None else self.period(service, at)
         return {meter: rate_usd(meter, rate) for meter, rate in period.rows[0].meters.items()}
-
-
-@attrs.frozen
-class PriceFile:
-    """One provider's prices, and its fees that hold for all of its models that state no own."""
-
-    provider: str
-    aliases: tuple[str, ...]
-    models: tuple[ModelPrice, ...]
-    fees: Mapping[str, int] = attrs.field(factory=dict)

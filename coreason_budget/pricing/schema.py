@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from coreason_budget.pricing.listing import PriceFile
 from coreason_budget.pricing.price import (
     FEES,
     METER_EXPONENTS,
@@ -17,7 +18,6 @@ from coreason_budget.pricing.price import (
     TOKEN_METERS,
     ModelPrice,
     Period,
-    PriceFile,
     Rates,
     exact_rate,
 )

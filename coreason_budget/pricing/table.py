@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from coreason_budget.pricing.price import PriceFile
+from coreason_budget.pricing.listing import PriceFile
 from coreason_budget.pricing.schema import read_price_file
 from coreason_budget.yaml_nodes import Reader
 

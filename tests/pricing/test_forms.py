@@ -148,17 +148,16 @@ def test_every_spelling_of_every_model_has_one_canonical_id() -> None:
         prefixes.setdefault(provider, []).extend(f"{name}:" for name in names.split())
     for name, provider, _ in LITELLM:
         prefixes.setdefault(provider, []).append(f"{name}/")
-    for file in bundled.load_all():
-        for entry in file.models:
-            for model in (id for id in entry.ids() if not A_REGION.match(f"{file.provider}/{id}")):
-                whole = f"{file.provider}/{model}"
-                canonical = ENGINE.canonical(whole)
-                spellings = [f"{prefix}{model}" for prefix in prefixes.get(file.provider, [])]
-                for written in (f"litellm/{whole}", *spellings):
-                    assert ENGINE.canonical(written) == canonical, written
-                for meant in readings(whole):
-                    if (other := CATALOG.resolve(meant)) is not None:
-                        assert other[1].canonical == canonical, (whole, meant)
+    for entry in bundled.shared().entries():
+        for model in (id for id in entry.ids() if not A_REGION.match(f"{entry.provider}/{id}")):
+            whole = f"{entry.provider}/{model}"
+            canonical = ENGINE.canonical(whole)
+            spellings = [f"{prefix}{model}" for prefix in prefixes.get(entry.provider, [])]
+            for written in (f"litellm/{whole}", *spellings):
+                assert ENGINE.canonical(written) == canonical, written
+            for meant in readings(whole):
+                if (other := CATALOG.resolve(meant)) is not None:
+                    assert other[1].canonical == canonical, (whole, meant)
 
 
 def test_a_known_id_is_looked_up_once() -> None:

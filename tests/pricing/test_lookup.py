@@ -1,7 +1,7 @@
 """Which names a model has, and which it has not."""
 
 import pickle
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -220,13 +220,14 @@ def test_no_letter_of_an_id_may_be_changed() -> None:
 def test_an_unknown_bare_id_reads_no_hosts_file(monkeypatch: pytest.MonkeyPatch) -> None:
     """The long tail is read only when its prefix is named, and then only that file."""
     read: list[str] = []
-    load = bundled.load_file
-    monkeypatch.setattr(bundled, "load_file", lambda path, **how: (read.append(path.name), load(path, **how))[1])
+    scan = bundled.Sheet
+    monkeypatch.setattr(bundled, "Sheet", lambda path: (read.append(path.name), scan(path))[1])
     table = bundled.Bundled()
     assert table.find("no-such-model") is None
     assert table.find("gpt-4o") is not None
     table.close_to("no-such-model")
-    assert read == []
+    assert read == sorted(path.name for path in bundled.PRICES.glob("*.yaml"))
+    read.clear()
     assert table.find("groq/no-such-model") is None
     assert table.find("groq/openai/gpt-oss-120b") is not None
     assert read == ["groq.yaml"]
@@ -238,11 +239,10 @@ def test_an_old_table_is_said_once(
 ) -> None:
     """More than 45 days after it was checked, in the log, one time in a process."""
     monkeypatch.setattr(bundled, "_said", [])
-    files = load_bundled()
-    checked = min(entry.checked for file in files for entry in file.models if entry.checked)
+    checked = date(2026, 11, 24)
     with caplog.at_level("WARNING", "coreason_budget"):
         for _ in range(3):
-            bundled.say_if_old(files, checked + timedelta(days=age_days))
+            bundled.say_if_old(checked, checked + timedelta(days=age_days))
     said = [record.getMessage() for record in caplog.records]
     assert len(said) == warned
     assert all(str(checked) in line and f"{age_days} days" in line for line in said)

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from coreason_budget.errors import ConfigError
-from coreason_budget.pricing.price import BUCKETS, PriceFile
+from coreason_budget.pricing.listing import PriceFile
+from coreason_budget.pricing.price import BUCKETS
 from coreason_budget.pricing.table import load_file, parse
 
 HEAD = "schema: 1\nprovider: p\nmodels:\n"  # three lines: a model begins on the fourth
