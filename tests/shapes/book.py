@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from coreason_budget.errors import BudgetError
-from coreason_budget.pricing import PricingEngine
 from tests.shapes.fake.bill import Bill
+from tests.shapes.fake.prices import PRICES
 
 Expected = Literal["equal", "refused", "dearer", "blind"]
 """What must come out of a case.
@@ -24,7 +24,6 @@ _DUMPS: dict[str, dict[str, Any]] = {
     "to_json_dict": {},
 }
 _USAGES = ("usage", "usage_metadata")
-_PRICES = PricingEngine()
 
 
 def case(name: str, usage: object, bill: Bill, expected: Expected = "equal", why: str = "") -> None:
@@ -72,7 +71,7 @@ def _forms(value: Any) -> Iterator[tuple[str, Any]]:
 
 def _booked(usage: object, bill: Bill) -> dict[str, str]:
     try:
-        return {"booked_usd": f"{_PRICES.cost_of(usage, bill.model, service=bill.service).cost_usd:f}"}
+        return {"booked_usd": f"{PRICES.cost_of(usage, bill.model, service=bill.service).cost_usd:f}"}
     except BudgetError as error:
         return {"refused": str(error)}
     except Exception as error:

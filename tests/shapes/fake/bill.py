@@ -8,10 +8,9 @@ from decimal import ROUND_CEILING, Decimal
 
 from attrs import field, frozen
 
-from coreason_budget.pricing import PricingEngine
 from coreason_budget.pricing.price import METER_UNITS
+from tests.shapes.fake.prices import PRICES
 
-_PRICES = PricingEngine()
 _NANO = Decimal("1e-9")
 _PER = {"million tokens": 10**6, "thousand": 1000}
 # What a provider bills an amount as where its price list has no line for it.
@@ -45,6 +44,10 @@ class Bill:
         more = other.exact_usd if isinstance(other, Bill) else other
         return Bill(self.model, self.exact_usd + more, service=self.service)
 
+    def at(self, service: str) -> Bill:
+        """The same money, booked by a caller who says at which service the call ran."""
+        return Bill(self.model, self.exact_usd, service=service)
+
     def under(self, model: str) -> Bill:
         """The same money, asked for by another name of the model."""
         return Bill(model, self.exact_usd, service=self.service)
@@ -73,4 +76,4 @@ def bill(model: str, *, service: str = "standard", rates: Mapping[str, str] | No
 
 
 def _card(model: str, service: str) -> dict[str, Decimal]:
-    return dict(_PRICES.card(model).rates_usd(service, datetime.now(UTC).date()))
+    return dict(PRICES.card(model).rates_usd(service, datetime.now(UTC).date()))

@@ -44,3 +44,59 @@ def chat(model: str, usage: JSON, **more: Any) -> Answer:
 
 def _head(model: str, kind: str) -> JSON:
     return {"id": "chatcmpl-1", "object": kind, "created": 1, "model": model}
+
+
+def response(model: str, usage: JSON, *, output: list[JSON] | None = None, **beside: Any) -> JSON:
+    """A Response; ``output`` is what it lists beside its message, ``beside`` stands at the top level."""
+    text = {"type": "output_text", "text": "hello", "annotations": []}
+    message = {"id": "msg_1", "type": "message", "role": "assistant", "status": "completed", "content": [text]}
+    head = {"id": "resp_1", "object": "response", "created_at": 1, "status": "completed", "model": model}
+    asked = {"parallel_tool_calls": True, "tool_choice": "auto", "tools": [], "error": None}
+    return {**head, **asked, "output": [*(output or []), message], "usage": usage, **beside}
+
+
+def response_events(document: JSON) -> list[JSON]:
+    """The same streamed: only the last event has the usage."""
+    begun = {**document, "status": "in_progress", "output": [], "usage": None}
+    return [
+        {"type": "response.created", "sequence_number": 0, "response": begun},
+        {"type": "response.completed", "sequence_number": 1, "response": document},
+    ]
+
+
+def responses(document: JSON) -> Answer:
+    """A Response, plain or streamed as it is asked for."""
+    return either(as_json(document), as_events(response_events(document), named=True, done=False))
+
+
+RESPONSE_USAGE: JSON = {
+    "input_tokens": 1000,
+    "input_tokens_details": {"cached_tokens": 600, "cache_write_tokens": 0},
+    "output_tokens": 300,
+    "output_tokens_details": {"reasoning_tokens": 200},
+    "total_tokens": 1300,
+}
+"""The same as of the chat: 400 fresh, 600 cached, 100 written, 200 thought."""
+
+WEB_SEARCH: JSON = {"id": "ws_1", "type": "web_search_call", "status": "completed"}
+WEB_SEARCH |= {"action": {"type": "search", "query": "weather", "queries": ["weather"]}}
+FILE_SEARCH: JSON = {"id": "fs_1", "type": "file_search_call", "status": "completed", "queries": ["weather"]}
+CODE: JSON = {
+    "id": "ci_1",
+    "type": "code_interpreter_call",
+    "status": "completed",
+    "container_id": "cntr_1",
+    "code": "1",
+}
+
+
+def tool_usage(*, searches: int = 0, image_input: int = 0, image_output: int = 0) -> JSON:
+    """What a Response says of its tools beside its usage."""
+    image = {
+        "input_tokens": image_input,
+        "input_tokens_details": {"image_tokens": 0, "text_tokens": image_input},
+        "output_tokens": image_output,
+        "output_tokens_details": {"image_tokens": image_output, "text_tokens": 0},
+        "total_tokens": image_input + image_output,
+    }
+    return {"image_gen": image, "web_search": {"num_requests": searches}}
