@@ -22,6 +22,7 @@ _AS = {
     "input_audio": "input",
     "input_image": "input",
     "cache_read_audio": "cache_read",
+    "cache_read_image": "cache_read",
     "output_audio": "output",
     "output_image": "output",
 }

@@ -5,7 +5,6 @@
 
 import asyncio
 import json
-from decimal import Decimal
 from io import BytesIO
 
 from openai import AsyncOpenAI, OpenAI
@@ -119,13 +118,13 @@ responses_of(
 responses_of(
     "response that searched files",
     response("gpt-5", RESPONSE_USAGE, output=[FILE_SEARCH]),
-    bill("gpt-5", input=400, cache_read=600, output=300) + Decimal("0.0025"),
+    bill("gpt-5", input=400, cache_read=600, output=300, file_search=1),
     alone=bill("gpt-5", input=400, cache_read=600, output=300),
 )
 responses_of(
     "response that ran code twice in a container",
     response("gpt-5", RESPONSE_USAGE, output=[CODE, CODE]),
-    bill("gpt-5", input=400, cache_read=600, output=300) + Decimal("0.03"),
+    bill("gpt-5", input=400, cache_read=600, output=300, code_interpreter=1),
     alone=bill("gpt-5", input=400, cache_read=600, output=300),
 )
 responses_of(
@@ -219,8 +218,8 @@ spoken = {
 done = {"type": "response.done", "event_id": "event_1", "response": {"id": "resp_1", "object": "realtime.response"}}
 done["response"] |= {"status": "completed", "output": [], "usage": spoken}
 event = TypeAdapter(RealtimeServerEvent).validate_python(done)
-right = bill("gpt-realtime", input=400, input_audio=200, input_image=400, cache_read=900, cache_read_audio=100)
-right += bill("gpt-realtime", output=50, output_audio=300)
+heard = {"input": 400, "input_audio": 200, "input_image": 400, "cache_read": 100, "cache_read_audio": 100}
+right = bill("gpt-realtime", **heard, cache_read_image=800, output=50, output_audio=300)
 forms("realtime", event.response, right)
 case("realtime, its event", event, right)
 case("realtime, its event as JSON", done, right)

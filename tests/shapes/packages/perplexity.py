@@ -3,8 +3,6 @@
 # ///
 """Perplexity's package: chat with a fee by the size of its search, deep research, responses and embeddings."""
 
-from decimal import Decimal
-
 from perplexity import Perplexity
 
 from tests.shapes.book import case, forms
@@ -30,10 +28,10 @@ def chat_of(scenario: str, told: dict[str, object], right: Bill) -> None:
         forms(f"{scenario}, last chunk", last, right)
 
 
-# The fee of a request, by the size of its search, as the provider's price list has it.
-for size, fee in (("low", "0.005"), ("medium", "0.008"), ("high", "0.012")):
-    right = bill("sonar", rates={"input": "1", "output": "1"}, input=1000, output=300) + Decimal(fee)
-    chat_of(f"sonar, a search of size {size}", usage(size, float(fee)), right)
+for size, meter in (("low", "per_request_low"), ("medium", "per_request_medium"), ("high", "per_request")):
+    fee = bill("sonar", **{meter: 1})
+    right = bill("sonar", input=1000, output=300) + fee
+    chat_of(f"sonar, a search of size {size}", usage(size, float(fee.usd)), right)
 
 research = {
     "prompt_tokens": 33,

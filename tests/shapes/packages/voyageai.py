@@ -13,7 +13,11 @@ EMBEDDED = {"object": "list", "data": [{"object": "embedding", "index": 0, "embe
 EMBEDDED["usage"] = {"total_tokens": 8}
 RANKED = {"object": "list", "data": [{"index": 0, "relevance_score": 0.9}], "model": "rerank-2.5"}
 RANKED["usage"] = {"total_tokens": 26}
-SEEN = {**EMBEDDED, "model": "voyage-multimodal-3", "usage": {"text_tokens": 8, "image_pixels": 0, "video_pixels": 0, "total_tokens": 8}}
+SEEN = {
+    **EMBEDDED,
+    "model": "voyage-multimodal-3",
+    "usage": {"text_tokens": 8, "image_pixels": 0, "video_pixels": 0, "total_tokens": 8},
+}
 
 with provider({"/embeddings": as_json(EMBEDDED)}) as url:
     made = Client(api_key="none", base_url=url).embed(["hello"], model="voyage-3.5")
