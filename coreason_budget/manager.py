@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 from coreason_budget import costs
 from coreason_budget.config import BudgetConfig, hide_password
 from coreason_budget.errors import BudgetExceededError, ConfigError, InvalidAmountError
+from coreason_budget.events.hooks import Chain, Hooks
+from coreason_budget.events.log import EventLog
 from coreason_budget.guard import BudgetGuard, receipt_of
 from coreason_budget.ledger import Backend, open_ledger
 from coreason_budget.ledger.base import Clock
 from coreason_budget.limits import Limit, LimitBook, LiveBook
 from coreason_budget.model import Amounts, Balance, Entry, Receipt, Subject, Verdict, check_id
-from coreason_budget.money import Usd, to_nanos, usd_text
+from coreason_budget.money import Usd, to_nanos
 from coreason_budget.pricing import PricingEngine
 from coreason_budget.pricing.usage import read_usage
 from coreason_budget.reservation import Reservation
@@ -42,17 +44,24 @@ class BudgetManager:
         config: The settings; left out, they come from the environment and `.env`.
         ledger: A ledger of one's own, instead of the one that the settings name.
         clock: For tests: the ledger's time (microseconds since the epoch) -> the time to use.
+        hooks: What to run after a decision, beside the log events.
 
     Raises:
         ConfigError: A setting, limits file or price file that cannot be used.
     """
 
     def __init__(
-        self, config: BudgetConfig | None = None, *, ledger: Backend | None = None, clock: Clock | None = None
+        self,
+        config: BudgetConfig | None = None,
+        *,
+        ledger: Backend | None = None,
+        clock: Clock | None = None,
+        hooks: Iterable[Hooks] = (),
     ) -> None:
         if ledger is not None and clock is not None:
             raise ConfigError("clock: give it to the ledger that you pass", field="clock")
         self.config = config if config is not None else BudgetConfig()
+        self._events = Chain([EventLog(), *hooks])
         self.pricing = PricingEngine(self.config.model_price_overrides, self.config.prices_file)
         timezone, limits = _limits(self.config, self.pricing)
         book = LiveBook(LimitBook(limits, Calendar(timezone)))
@@ -92,8 +101,13 @@ class BudgetManager:
             LedgerUnavailableError: The budget could not be checked.
             InvalidAmountError, InvalidIdError: A bad input; nothing was asked.
         """
+        subject = self._caller(user_id, project_id, model, tags)
         amounts = Amounts(to_nanos(estimated_cost, "estimated_cost"))
-        return self.guard.check(self._caller(user_id, project_id, model, tags), amounts)
+        try:
+            return self.guard.check(subject, amounts)
+        except BudgetExceededError as refusal:
+            self._events.refused(subject, refusal, "check")
+            raise
 
     def affordable_output_tokens(
         self,
@@ -175,7 +189,7 @@ class BudgetManager:
             content=(user_id, project_id, model, subject.tags, given, input_tokens, output_tokens),
             price=costs.price_name(self.pricing, given, model),
         )
-        _log_spend(receipt)
+        self._events.booked(receipt)
         return receipt
 
     def reserve(
@@ -221,14 +235,19 @@ class BudgetManager:
         surely_unbilled = _exception_types(release_on)
         given = None if cost is None else to_nanos(cost, "cost")
         amounts = costs.bound(self.pricing, given, model, input_tokens, max_output_tokens)
-        hold = self.guard.reserve(
-            subject,
-            amounts,
-            ttl_s=ttl_s,
-            idempotency_key=idempotency_key,
-            content=(user_id, project_id, model, subject.tags, given, input_tokens, max_output_tokens),
-            price=costs.price_name(self.pricing, given, model),
-        )
+        try:
+            hold = self.guard.reserve(
+                subject,
+                amounts,
+                ttl_s=ttl_s,
+                idempotency_key=idempotency_key,
+                content=(user_id, project_id, model, subject.tags, given, input_tokens, max_output_tokens),
+                price=costs.price_name(self.pricing, given, model),
+            )
+        except BudgetExceededError as refusal:
+            self._events.refused(subject, refusal, "reserve", idempotency_key)
+            raise
+        self._events.admitted(hold)
         return Reservation(self, hold, surely_unbilled)
 
     def settle(
@@ -277,7 +296,7 @@ class BudgetManager:
             content=content,
             entries=entries,
         )
-        _log_spend(receipt)
+        self._events.booked(receipt)
         return receipt
 
     def release(
@@ -289,7 +308,7 @@ class BudgetManager:
     def lapse(self, reservation_id: str, *, entries: tuple[Entry, ...] = ()) -> Receipt:
         """End a reservation now as its lapse would end it; a later settle corrects that."""
         receipt = self.guard.lapse(reservation_id, entries=entries)
-        _log_spend(receipt)
+        self._events.booked(receipt)
         return receipt
 
     def usage(
@@ -331,7 +350,7 @@ class BudgetManager:
             self.ledger,
             limits,
             pricer=partial(costs.pricer, self.pricing, prefer_reported=self.config.prefer_reported_cost),
-            delivered=lambda op_id, outcome: _log_spend(receipt_of(op_id, outcome)),
+            delivered=lambda op_id, outcome: self._events.booked(receipt_of(op_id, outcome)),
             clock=clock,
         )
         self.outbox = with_outbox.outbox
@@ -375,25 +394,3 @@ def _limits(config: BudgetConfig, pricing: PricingEngine) -> tuple[str, list[Lim
         )
     said = {limit.place for limit in file.limits}
     return file.timezone or config.timezone, [*file.limits, *(d for d in config.daily_limits if d.place not in said)]
-
-
-def _log_spend(receipt: Receipt) -> None:
-    """One structured event per booking: ``finops.spend.total``."""
-    if _log.isEnabledFor(logging.INFO):
-        scopes = {b.account.scope.kind: b.account.scope.id for b in receipt.balances}
-        _log.info(
-            "finops.spend.total",
-            extra={
-                "user_id": scopes.pop("user", None),
-                "project_id": scopes.pop("project", None),
-                "model": scopes.pop("model", None),
-                "tags": {kind: id for kind, id in scopes.items() if kind != "global"},
-                "cost_usd": usd_text(receipt.amounts.usd_nanos),
-                "tokens": receipt.amounts.tokens,
-                "status": receipt.status,
-                "op_id": receipt.op_id,
-                "reservation_id": receipt.reservation_id,
-                "replayed": receipt.replayed,
-                "late": receipt.late,
-            },
-        )

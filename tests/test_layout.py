@@ -22,6 +22,7 @@ _FRONT = ("manager", "reservation", "config", "errors", "moments", "model", "mon
 FOLDERS = (
     "books",
     "cli",
+    "events",
     "ledger.redis",
     "ledger.sqlite",
     "limits",
@@ -67,8 +68,9 @@ MAY_IMPORT = {
     "outbox": (*_LAYERS, *_RULES, "ledger.wrapped", "storage"),
     "manager": (
         *_LAYERS, "config", "ledger", "ledger.base", "guard", "reservation", "pricing", "costs",
-        "outbox", "books",
+        "outbox", "books", "events",
     ),
+    "events": ("errors", "model", "refusals"),
     "wire": ("errors", "moments", "money", "model", "reservation", "books.values"),
     "server": ("", *_FRONT, "wire"),
     "cli": ("", *_FRONT, "wire", "books", "pricing"),
@@ -245,6 +247,8 @@ def test_every_module_has_a_row_and_every_row_a_module():
         ("coreason_budget.books.values", "from coreason_budget.ledger.record import Record"),
         ("coreason_budget.cli.audit", "from coreason_budget.ledger.journal import JournalEntry"),
         ("coreason_budget.cli.calls", "from coreason_budget.server.reading import QUERY"),
+        ("coreason_budget.events.log", "from coreason_budget.manager import BudgetManager"),
+        ("coreason_budget.guard", "from coreason_budget.events.hooks import Chain"),
         ("coreason_budget.config", "import yaml"),
         ("coreason_budget.ledger.redis.codec", "import redis"),
         ("coreason_budget.ledger.sqlite", "from redis.exceptions import RedisError"),

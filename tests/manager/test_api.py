@@ -16,7 +16,7 @@ from tests.manager.kit import spent
 @pytest.mark.parametrize(
     ("method", "signature"),
     [
-        ("__init__", "(self, config=None, *, ledger=None, clock=None)"),
+        ("__init__", "(self, config=None, *, ledger=None, clock=None, hooks=())"),
         ("check_availability", "(self, user_id, project_id=None, estimated_cost=0, *, model=None, tags=None)"),
         (
             # The design's `cost` has no default; left out, the model and its counts give one.
