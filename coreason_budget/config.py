@@ -35,6 +35,7 @@ _FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0"
 _log = logging.getLogger("coreason_budget")
 
 Prices = Mapping[str, Mapping[str, Any]]
+Aliases = Mapping[str, str]
 
 
 def hide_password(url: str | None) -> str | None:
@@ -116,14 +117,34 @@ def _usd_limit(value: Any, _: Any) -> Usd:
 
 
 def _prices(value: Any, _: Any) -> Prices:
-    if isinstance(value, str):
-        try:
-            value = json.loads(value, parse_float=str, parse_constant=_no_constant)
-        except ValueError as error:
-            raise ValueError(f"is not JSON: {error}") from None
+    value = _from_json(value)
     if not isinstance(value, Mapping) or not all(isinstance(v, Mapping) for v in value.values()):
         raise ValueError('must map models to prices, as in {"my-model": {"input_cost_per_token": "0.000001", ...}}')
     return value
+
+
+def _aliases(value: Any, _: Any) -> Aliases:
+    value = _from_json(value)
+    if not isinstance(value, Mapping) or not all(isinstance(v, str) for v in value.values()):
+        raise ValueError('must map names to models, as in {"azure/my-prod": "azure/gpt-4o"}')
+    return value
+
+
+def _from_json(value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value, parse_float=str, parse_constant=_no_constant, object_pairs_hook=_once)
+    except ValueError as error:
+        raise ValueError(f"is not JSON: {error}") from None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)[:60]!r} stands in it twice")
+    return found
 
 
 def _no_constant(text: str) -> NoReturn:
@@ -139,6 +160,7 @@ _converter.register_structure_hook(Path, _path)
 _converter.register_structure_hook_func(lambda wanted: wanted == tuple[str, ...], _names)
 _converter.register_structure_hook_func(lambda wanted: wanted == Usd, _usd_limit)
 _converter.register_structure_hook_func(lambda wanted: wanted == Prices, _prices)
+_converter.register_structure_hook_func(lambda wanted: wanted == Aliases, _aliases)
 
 
 def _from_environment(name: str, type_: Any, default: Any) -> Any:
@@ -236,6 +258,9 @@ class BudgetConfig:
     )
     model_price_overrides: Prices = _setting({}, "Prices of your own, as JSON: USD per token by model.")
     prices_file: Path | None = _setting(None, "YAML file with prices of your own, in the bundled table's format.")
+    model_aliases: Aliases = _setting(
+        {}, 'Names of your own for models that have a price, as JSON: `{"azure/my-prod": "azure/gpt-4o"}`.'
+    )
     prefer_reported_cost: bool = _setting(
         False, "Book the cost that a provider itself reports (OpenRouter, xAI, Perplexity) instead of the table's."
     )

@@ -62,7 +62,9 @@ class BudgetManager:
             raise ConfigError("clock: give it to the ledger that you pass", field="clock")
         self.config = config if config is not None else BudgetConfig()
         self._events = Chain([EventLog(), *hooks])
-        self.pricing = PricingEngine(self.config.model_price_overrides, self.config.prices_file)
+        self.pricing = PricingEngine(
+            self.config.model_price_overrides, self.config.prices_file, self.config.model_aliases
+        )
         timezone, limits = _limits(self.config, self.pricing)
         book = LiveBook(LimitBook(limits, Calendar(timezone)))
         self.ledger = ledger if ledger is not None else _ledger(self.config, timezone, clock or int)

@@ -10,22 +10,32 @@ import attrs
 
 from coreason_budget.errors import UnknownModelError
 from coreason_budget.pricing import bundled, names
+from coreason_budget.pricing.aliases import checked_aliases
 from coreason_budget.pricing.lookup import Index
 from coreason_budget.pricing.price import ModelPrice
 from coreason_budget.pricing.table import load_file
 
 
 class Catalog:
-    """The three layers of prices. The user's is read at once, the bundled one at first use.
+    """The three layers of prices. The user's is read at once, the bundled one at first use, or for aliases.
 
     Raises:
-        ConfigError: The user's file cannot be used; starts with ``file:line``.
+        ConfigError: The user's file cannot be used; starts with ``file:line``. Or an alias; names it.
     """
 
-    def __init__(self, overrides: Mapping[str, ModelPrice], prices_file: str | os.PathLike[str] | None) -> None:
+    def __init__(
+        self,
+        overrides: Mapping[str, ModelPrice],
+        prices_file: str | os.PathLike[str] | None,
+        aliases: Mapping[str, str] | None = None,
+    ) -> None:
+        files = [] if prices_file is None else [load_file(prices_file)]
         self._overrides = overrides
-        self._user = Index([] if prices_file is None else [load_file(prices_file)])
+        self._user = Index(files)
         self._table = bundled.shared()
+        self._aliases: Mapping[str, str] = {}
+        given = {**{name: model for file in files for name, model in file.model_aliases.items()}, **(aliases or {})}
+        self._aliases = checked_aliases(given, self.resolve, self.close_to)
 
     def find(self, model: str) -> ModelPrice | None:
         """Give the entry of an id in any form; None if there is none.
@@ -38,13 +48,19 @@ class Catalog:
 
     def resolve(self, model: str) -> tuple[str, ModelPrice] | None:
         """Give the id that one of any form means, and its entry. As `find`."""
-        for name in names.readings(model):
+        for reading in names.readings(model):
+            name = self._aliases.get(reading, reading)
             if (entry := self.listed(name)) is not None:
                 return name, entry
-        for name in names.readings(model):
+        for reading in names.readings(model):
+            name = self._aliases.get(reading, reading)
             if (own := self._overrides.get(name)) is not None:
                 return name, own
         return None
+
+    def is_alias(self, model: str) -> bool:
+        """Say whether an id, in any form, is the user's own name of a model."""
+        return bool(self._aliases) and any(name in self._aliases for name in names.readings(model))
 
     def listed(self, model: str) -> ModelPrice | None:
         """Give the entry that the user's file or the table has under an id as it is written. As `find`."""
@@ -95,7 +111,7 @@ class Catalog:
 
     def close_to(self, model: str) -> list[str]:
         """Give the known ids that are written most like this one."""
-        close = get_close_matches(model, self._overrides)
+        close = get_close_matches(model, (*self._overrides, *self._aliases))
         for name in dict.fromkeys(names.readings(model)):
             close += self._user.close_to(name) + self._table.close_to(name)
         return list(dict.fromkeys(close))[:5]

@@ -40,6 +40,8 @@ class PricingEngine:
             each also with ``_batches``, ``_flex`` or ``_priority``; ``max_output_tokens``,
             ``mode``, and ``free`` for zeros.
         prices_file: A file in the table's own format.
+        aliases: Names of your own for models that have a price: ``{"azure/my-prod": "azure/gpt-4o"}``. Prices,
+            budgets and limits take them for the model. They beat those of the file.
 
     Raises:
         ConfigError: One of them cannot be used; names model and key, or file and line.
@@ -49,8 +51,9 @@ class PricingEngine:
         self,
         overrides: Mapping[str, Mapping[str, Usd]] | None = None,
         prices_file: str | os.PathLike[str] | None = None,
+        aliases: Mapping[str, str] | None = None,
     ) -> None:
-        self._catalog = Catalog(read_overrides(overrides or {}), prices_file)
+        self._catalog = Catalog(read_overrides(overrides or {}), prices_file, aliases)
         self._find = lru_cache(maxsize=4096)(self._catalog.find)
         self._priced = lru_cache(maxsize=4096)(partial(served.priced_model, self._catalog))
 
@@ -81,7 +84,8 @@ class PricingEngine:
             close = [] if why else self._catalog.close_to(model)
             hint = f" Close: {', '.join(close)}." if close else f" {why}." if why else ""
             raise UnknownModelError(
-                f"No price for model {model!r}.{hint} Give it one with MODEL_PRICE_OVERRIDES or PRICES_FILE.",
+                f"No price for model {model!r}.{hint} Give it one with MODEL_PRICE_OVERRIDES or PRICES_FILE, "
+                "or that of a model with MODEL_ALIASES.",
                 model=model,
             )
         return entry

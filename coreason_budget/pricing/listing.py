@@ -33,12 +33,16 @@ class Listing(Protocol):
 
 @frozen(eq=False)
 class PriceFile:
-    """One provider's prices, and its fees that hold for all of its models that state no own. A `Listing`."""
+    """One provider's prices, and its fees that hold for all of its models that state no own. A `Listing`.
+
+    A user's file may name models of any provider otherwise: ``model_aliases``.
+    """
 
     provider: str
     aliases: tuple[str, ...]
     models: tuple[ModelPrice, ...]
     fees: Mapping[str, int] = Factory(dict)
+    model_aliases: Mapping[str, str] = Factory(dict)
     _entries: Mapping[str, ModelPrice] = field(init=False, repr=False)
 
     @_entries.default

@@ -32,6 +32,7 @@ _FILE_KEYS = {
     "schema",
     "provider",
     "aliases",
+    "model_aliases",
     "source",
     "checked",
     "cached_in_input",
@@ -87,13 +88,26 @@ class _File:
         provider = self.reader.text(keys["provider"], "provider", _PROVIDER, "a provider's name")
         header = self.header(keys)
         fees = self.fees(keys["fees"]) if "fees" in keys else {}
-        aliases = self.reader.unique(keys.get("aliases"), "aliases") or (provider,)
+        names, model_aliases = self.aliases(keys)
         models = self.reader.mapping(keys["models"], "models")
         if not models:
             self.reader.fail(keys["models"], "models is empty")
         entries = tuple(self.model(provider, model, node, header, fees) for model, node in models.items())
         self.check_ids(entries, keys["models"])
-        return PriceFile(provider, aliases, entries, fees)
+        return PriceFile(provider, names or (provider,), entries, fees, model_aliases)
+
+    def aliases(self, keys: Mapping[str, Any]) -> tuple[tuple[str, ...], dict[str, str]]:
+        """Read a list of names of the provider, and a mapping of the user's names of models."""
+        node = keys.get("aliases")
+        is_mapping = node is not None and node.id == "mapping"
+        names = () if is_mapping else self.reader.unique(node, "aliases")
+        found: dict[str, str] = {}
+        for key in ("aliases", "model_aliases") if is_mapping else ("model_aliases",):
+            for name, model in self.reader.mapping(keys[key], key).items() if key in keys else ():
+                if name in found or self.bundled:
+                    self.reader.fail(model, f"{key}: {name!r}: {'a user says it' if self.bundled else 'appears twice'}")
+                found[name] = self.reader.text(model, f"{key}: {name}")
+        return names, found
 
     def header(self, keys: Mapping[str, Any]) -> dict[str, Any]:
         """Read what every model of the file shares."""

@@ -31,10 +31,10 @@ _VERSION = re.compile(
 def priced_model(catalog: Catalog, answered: str, reserved: str) -> str:
     """Give the id whose price a call has that was reserved for one model and answered by one, or the same.
 
-    It is the answered model's at the host that was called; from a maker, or by a name that is no
-    host's, any model's that the table knows, for a router may have turned elsewhere; and the reserved
-    one's only where the answer names that otherwise, or where nothing but the user's override is
-    known of it.
+    It is the answered model's at the host that was called, or as the user's alias has it; from a maker,
+    or by a name that is no host's, any model's that the table knows, for a router may have turned
+    elsewhere; and the reserved one's only where the answer names that otherwise, or where nothing but
+    the user's override is known of it.
 
     Raises:
         UnknownModelError: None of them; names both.
@@ -43,6 +43,8 @@ def priced_model(catalog: Catalog, answered: str, reserved: str) -> str:
     name, entry = found or (reserved, None)
     if answered in (reserved, name) or (entry is not None and entry.provider == "custom"):
         return reserved
+    if catalog.is_alias(answered):
+        return answered
     if (entry is None and names.why_hidden(reserved)) or _says_less(answered, name):
         return _same(answered, reserved, _says_less(answered, name))
     whole = name if "/" in name or entry is None else f"{entry.provider}/{name}"
@@ -54,7 +56,7 @@ def priced_model(catalog: Catalog, answered: str, reserved: str) -> str:
     elsewhere = _elsewhere(catalog, answered)
     if elsewhere is not None and (is_open or (elsewhere.provider == host and not _has_place(whole))):
         return answered
-    return _same(answered, reserved, _is_another_name(answered, whole))
+    return _same(answered, reserved, _is_another_name(answered, whole) or _is_another_name(answered, reserved))
 
 
 def same_model(catalog: Catalog, answered: str, reserved: str) -> bool:
