@@ -34,6 +34,14 @@ def bound(
     return Amounts(nanos, input_tokens + (max_output_tokens or 0))
 
 
+def asked(pricing: PricingEngine, cost_nanos: int, model: str | None, input_tokens: int | None) -> Amounts:
+    """Give what a check asks for: its estimate, and where it names its input, that at least."""
+    if input_tokens is None:
+        return Amounts(cost_nanos)
+    least = bound(pricing, None, known(model), input_tokens, 0)
+    return Amounts(max(cost_nanos, least.usd_nanos), least.tokens)
+
+
 def affordable(
     pricing: PricingEngine,
     balances: Iterable[Balance],

@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from attrs import evolve
+
 from coreason_budget import costs
 from coreason_budget.config import BudgetConfig, hide_password
 from coreason_budget.errors import BudgetExceededError, ConfigError, InvalidAmountError
@@ -88,8 +90,12 @@ class BudgetManager:
         *,
         model: str | None = None,
         tags: Tags | None = None,
+        input_tokens: int | None = None,
     ) -> Verdict:
         """Ask whether a call would fit now. Advisory: only `reserve` holds what it promises.
+
+        With a model and its input the verdict also says how long the answer may be; the call must then be
+        able to pay its input at least. Both are of one look at the ledger.
 
         Args:
             user_id: Who calls; needed.
@@ -97,19 +103,25 @@ class BudgetManager:
             estimated_cost: USD; a call without an estimate is refused once nothing is left.
             model: The model, for budgets by model.
             tags: Further scopes, kind to id.
+            input_tokens: Of the prompt, an upper bound; wants ``model``.
 
         Raises:
             BudgetExceededError: It would not fit; says which budget, and when to come back.
             LedgerUnavailableError: The budget could not be checked.
+            UnknownModelError: No price for the model whose tokens are asked for.
             InvalidAmountError, InvalidIdError: A bad input; nothing was asked.
         """
         subject = self._caller(user_id, project_id, model, tags)
-        amounts = Amounts(to_nanos(estimated_cost, "estimated_cost"))
+        amounts = costs.asked(self.pricing, to_nanos(estimated_cost, "estimated_cost"), model, input_tokens)
         try:
-            return self.guard.check(subject, amounts)
+            verdict = self.guard.check(subject, amounts)
         except BudgetExceededError as refusal:
             self._events.refused(subject, refusal, "check")
             raise
+        if input_tokens is None:
+            return verdict
+        affordable = costs.affordable(self.pricing, verdict.balances, costs.known(model), input_tokens, None)
+        return evolve(verdict, affordable_output_tokens=affordable)
 
     def affordable_output_tokens(
         self,

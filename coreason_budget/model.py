@@ -352,7 +352,13 @@ class _Standing:
 
 @frozen
 class Verdict(_Standing):
-    """The answer of a check that admits: every limited account of the call, as it stands."""
+    """The answer of a check that admits: every limited account of the call, as it stands.
+
+    Attributes:
+        affordable_output_tokens: How long the answer may be; None where the check named no input.
+    """
+
+    affordable_output_tokens: int | None = None
 
     @property
     def binding(self) -> Balance | None:

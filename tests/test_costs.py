@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coreason_budget import BudgetConfig, BudgetExceededError, BudgetManager, InvalidIdError, UnknownModelError, costs
+from coreason_budget.ledger.memory import MemoryLedger
 from coreason_budget.pricing import PricingEngine, Usage
 
 LIMITS = """\
@@ -69,6 +70,54 @@ def test_what_is_affordable_is_admitted_and_one_more_token_is_not(tmp_path_facto
 def test_the_tightest_limit_counts(tmp_path, usd, tokens, found):
     """Dollars, tokens or the model's own limit."""
     assert make(tmp_path, usd, tokens).affordable_output_tokens("alice", **CALL) == found
+
+
+@pytest.mark.parametrize(
+    ("usd", "tokens", "refused"),
+    [
+        ("0.003", 10**6, None),
+        ("0.001", 10**6, None),
+        ("0.000999999", 10**6, "usd"),
+        ("1", 1000, None),
+        ("1", 999, "tokens"),
+    ],
+)
+def test_a_check_and_its_answer_length_agree(tmp_path, usd, tokens, refused):
+    """Allowed, and so long an answer is admitted; refused where not even the input can be paid."""
+    budget = make(tmp_path, usd, tokens)
+    if refused:
+        with pytest.raises(BudgetExceededError) as caught:
+            budget.check_availability("alice", **CALL)
+        assert caught.value.unit == refused
+        return
+    verdict = budget.check_availability("alice", **CALL)
+    assert verdict.affordable_output_tokens == budget.affordable_output_tokens("alice", **CALL)
+    budget.reserve("alice", **CALL, max_output_tokens=verdict.affordable_output_tokens)
+
+
+class _Busy(MemoryLedger):
+    """Between any two looks of one caller, another spends all there is."""
+
+    looks = 0
+
+    def read(self, plan):
+        """Look, and then spend."""
+        reading = super().read(plan)
+        self.looks += 1
+        BudgetManager(BudgetConfig(), ledger=self).record_spend("bob", 5000)
+        return reading
+
+
+def test_a_check_with_its_input_looks_once():
+    """So nothing comes in between; two looks, as the control takes, say yes and then 0."""
+    ledger = _Busy()
+    budget = BudgetManager(BudgetConfig(ledger_url="memory://", model_price_overrides=PRICES), ledger=ledger)
+    assert budget.check_availability("alice", **CALL).affordable_output_tokens == 800
+    assert ledger.looks == 1
+    other = _Busy()
+    control = BudgetManager(BudgetConfig(ledger_url="memory://", model_price_overrides=PRICES), ledger=other)
+    control.check_availability("alice")
+    assert control.affordable_output_tokens("alice", **CALL) == 0
 
 
 def test_every_account_of_the_call_counts():

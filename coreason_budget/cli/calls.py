@@ -39,16 +39,15 @@ def _cost(help: str) -> Command:
 @click.argument("user_id")
 @_cost("Estimated cost.")
 @scopes
+@input
 def check(user_id: str, cost: str | None, **scopes: Any) -> tuple[Any, str]:
     """Ask whether a call of USER_ID would fit its budgets now."""
     project_id = scopes.pop("project_id")
     verdict = budget().check_availability(user_id, project_id, 0 if cost is None else cost, **scopes)
     answer = answers.allowed(verdict)
-    binding = answer["binding"]
-    return (
-        answer,
-        "allowed" if binding is None else f"allowed; {binding['remaining_usd']} USD left ({binding['scope']})",
-    )
+    binding, tokens = answer["binding"], verdict.affordable_output_tokens
+    left = "" if binding is None else f"; {binding['remaining_usd']} USD left ({binding['scope']})"
+    return answer, f"allowed{left}{'' if tokens is None else f'; at most {tokens} output tokens'}"
 
 
 @command

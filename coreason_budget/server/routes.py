@@ -70,24 +70,17 @@ class _Routes:
         return _answer(200, describe(mounted, with_keys=bool(self._budget.config.api_keys)))
 
     def check(self, asked: schemas.Check) -> answers.Allowed:
-        model = None if asked.input_tokens is None else schemas.model_named(asked.model)
+        if asked.input_tokens is not None:
+            schemas.model_named(asked.model)
         verdict = self._budget.check_availability(
             asked.user_id,
             asked.project_id,
             0 if asked.estimated_cost is None else asked.estimated_cost,
             model=asked.model,
             tags=asked.tags,
+            input_tokens=asked.input_tokens,
         )
-        answer = answers.allowed(verdict)
-        if asked.input_tokens is not None and model is not None:
-            answer["affordable_output_tokens"] = self._budget.affordable_output_tokens(
-                asked.user_id,
-                asked.project_id,
-                model=model,
-                input_tokens=asked.input_tokens,
-                tags=asked.tags,
-            )
-        return answer
+        return answers.allowed(verdict)
 
     def spend(self, asked: schemas.Spend) -> answers.Recorded:
         schemas.one_way(asked)

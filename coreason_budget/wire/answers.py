@@ -180,11 +180,14 @@ def account(balance: Balance) -> Account:
 def allowed(verdict: Verdict) -> Allowed:
     """A check that admits."""
     binding, remaining = verdict.binding, verdict.remaining_usd
-    return {
+    answer: Allowed = {
         "status": "allowed",
         "remaining_usd": None if remaining is None else usd(remaining),
         "binding": None if binding is None else cast(UsdAccount, account(binding)),
     }
+    if verdict.affordable_output_tokens is not None:
+        answer["affordable_output_tokens"] = verdict.affordable_output_tokens
+    return answer
 
 
 def reserved(reservation: Reservation) -> Reserved:

@@ -44,6 +44,14 @@ def test_check_allows_with_0_and_refuses_with_1() -> None:
     assert refused.stderr.startswith("coreason-budget: Budget exceeded for User user_123")
 
 
+def test_check_says_how_long_an_answer_may_be() -> None:
+    """With the model and its input."""
+    call = ("check", "user_123", "--model", "gpt-4o", "--input", "1200")
+    assert run(*call).stdout == "allowed; 10.00 USD left (user/user_123); at most 16384 output tokens\n"
+    assert answer(*call)["affordable_output_tokens"] == 16384
+    assert run("check", "user_123", "--input", "1200").exit_code == 2
+
+
 def test_a_refusal_as_json_has_the_data() -> None:
     """`--json` gives a program on stdout what the service would."""
     refused = run("check", "user_123", "--cost", "11", "--json")
