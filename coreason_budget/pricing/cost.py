@@ -66,6 +66,7 @@ class Cost:
         lines: One for each bucket that cost something.
         reported_nanos: What the provider says that it cost, None if it does not say.
         is_reported: ``cost_nanos`` is the provider's, not the sum of the lines.
+        others: Further models that were at work for the answer, by canonical id; their lines are among the lines.
     """
 
     cost_nanos: int
@@ -80,12 +81,13 @@ class Cost:
     lines: tuple[Line, ...] = ()
     reported_nanos: int | None = None
     is_reported: bool = False
+    others: tuple[str, ...] = ()
 
     @property
     def price_name(self) -> str:
         """Name the price: ``openai/gpt-4o standard 2026-11-12``, or ``reported`` where the provider told the cost."""
         told = "reported" if self.is_reported else f"{self.service} {self.price_date or self.source or ''}"
-        return f"{self.model} {told}".rstrip()
+        return " + ".join((f"{self.model} {told}".rstrip(), *self.others))
 
     @property
     def cost_usd(self) -> Decimal:

@@ -99,7 +99,7 @@ def split(
 
 def _fresh(entry: ModelPrice, total: int, cached: int, written: int, audio: int, image: int) -> int:
     """Give the text of a prompt that was neither read from a cache nor written to one."""
-    if entry.cached_in_input:
+    if entry.cached_in_input is not False:
         total = minus(total, cached + written, "cached_tokens" if cached else "cache_write_tokens", "input_tokens")
     total = minus(total, audio, "input_audio_tokens", "the rest of input_tokens")
     return minus(total, image, "input_image_tokens", "the rest of input_tokens")
@@ -113,7 +113,7 @@ def _cached_text(total: int, audio: int, image: int) -> int:
 
 def _visible(entry: ModelPrice, total: int, reasoning: int, audio: int, image: int) -> int:
     """Give the text of an answer without its reasoning."""
-    if entry.reasoning_in_output:
+    if entry.reasoning_in_output is not False:
         total = minus(total, reasoning, "reasoning_tokens", "output_tokens")
     total = minus(total, audio, "output_audio_tokens", "the rest of output_tokens")
     return minus(total, image, "output_image_tokens", "the rest of output_tokens")

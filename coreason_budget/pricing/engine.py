@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache, partial
 from typing import Any, Unpack
 
-import attrs
+from attrs import evolve
 
-from coreason_budget.errors import InvalidAmountError, InvalidIdError, UnknownModelError
-from coreason_budget.money import Usd, to_nanos, to_usd
+from coreason_budget.errors import InvalidIdError, UnknownModelError
+from coreason_budget.money import Usd, ceil_div, to_nanos, to_usd
 from coreason_budget.pricing import names, served
+from coreason_budget.pricing.bill import Item, bill, billed_searches, item_of, period_of, rates_of, total_of
 from coreason_budget.pricing.bound import Request, output_limit, read_request
-from coreason_budget.pricing.buckets import MAX_TOKENS, Usage, prompt_tokens
+from coreason_budget.pricing.buckets import MAX_TOKENS, Usage
 from coreason_budget.pricing.catalog import Catalog
-from coreason_budget.pricing.cost import Cost, lines_of
+from coreason_budget.pricing.cost import Cost
 from coreason_budget.pricing.counts import Counts, plain, split
 from coreason_budget.pricing.overrides import read_overrides
-from coreason_budget.pricing.price import BUCKETS, SECONDS, STANDARD, Count, ModelPrice, Period, Rates
-from coreason_budget.pricing.usage import read_usage
+from coreason_budget.pricing.price import BUCKETS, MILLION, STANDARD, ModelPrice, Period
+from coreason_budget.pricing.usage import Part, Report, buckets_of, read_report
 
 
 class PricingEngine:
@@ -123,7 +124,7 @@ class PricingEngine:
             UnknownModelError, InvalidIdError: As `card`; or the model has no such service.
         """
         entry = self.card(model)
-        period = _period(entry, service, None)
+        period = period_of(entry, service, None)
         return f"{entry.canonical} {service} {period.since or entry.checked or entry.source or ''}".rstrip()
 
     def calculate(
@@ -183,7 +184,8 @@ class PricingEngine:
         if entry is None:
             entry = self.card(model)
         used = split(entry, input_tokens, output_tokens, **counts) if counts else plain(input_tokens, output_tokens)
-        return _cost(entry, _rates(entry, _period(entry, service, at), used, search_context), used)
+        rates = rates_of(entry, period_of(entry, service, at), used, search_context)
+        return ceil_div(total_of(entry, rates, used), MILLION)
 
     def explain(
         self,
@@ -200,7 +202,7 @@ class PricingEngine:
         entry = self.card(model)
         used = split(entry, input_tokens, output_tokens, **counts)
         told: Any = dict(zip(BUCKETS, used, strict=True)) | {"search_context": search_context, "service": service}
-        return _explained(entry, Usage(**told), at)
+        return bill([item_of(entry, Usage(**told), at)])
 
     def cost_of(
         self,
@@ -214,29 +216,37 @@ class PricingEngine:
         """Price what a provider reported, at the service tier it reported.
 
         Args:
-            usage: A `Usage`; a usage object or mapping of OpenAI and all who speak its language,
-                Anthropic, Gemini, Cohere or Bedrock; or the whole answer that carries one.
-            model: The model that was called.
+            usage: A `Usage` or `Report`; the whole answer, or its usage alone, as `usage.read_report` takes
+                them. Only the whole answer tells the model that answered, its service tier and its tools' fees.
+            model: The model that was called. The one that the answer names prices it, where that is another.
             service: What was billed where the answer does not say, as in OpenAI's batches.
             at: The day of the call (UTC); today if left out.
             prefer_reported: Take the cost that the provider itself reports, if it reports one,
                 also for a model without a price. A reported 0 never makes a priced call free.
 
         Raises:
-            InvalidAmountError: The usage is missing, unknown, or does not add up; names the field.
-            UnknownModelError: No price for the model, its service or a count.
+            InvalidAmountError: The usage is missing, has a count that is not understood, or does not add up;
+                names the field.
+            UnknownModelError: No price for the model, its service or a count; or the answer is another
+                model's that has no price.
         """
-        used = read_usage(usage, service)
-        reported = used.reported_nanos if prefer_reported else None
+        report = read_report(usage, service)
         try:
-            cost = _explained(self.card(model), used, at)
+            cost = bill([self._item(part, report, model, at) for part in report.parts])
         except UnknownModelError:
-            if not reported:
+            if not (prefer_reported and report.reported_nanos):
                 raise
-            cost = Cost(reported, used.input_tokens, used.output_tokens, None, model, used.service, None)
-        if reported:
-            return attrs.evolve(cost, cost_nanos=reported, reported_nanos=reported, is_reported=True)
-        return attrs.evolve(cost, reported_nanos=used.reported_nanos)
+            return _reported(report, model)
+        if prefer_reported and cost.reported_nanos:
+            return evolve(cost, cost_nanos=cost.reported_nanos, is_reported=True)
+        return cost
+
+    def _item(self, part: Part, report: Report, model: str, at: date | None) -> Item:
+        """Price a part by its own model, else by the one that the answer names, else by the one that was called."""
+        answered = part.model or report.model
+        entry = self.card(model if answered is None else self.priced_model(answered, model))
+        used = billed_searches(entry, buckets_of(part, entry), part.requests)
+        return item_of(entry, used, at, part.requests)
 
     def estimate(self, model: str, **request: Unpack[Request]) -> Decimal:
         """Give an upper bound of a call's cost in USD, never below the real cost.
@@ -305,54 +315,16 @@ def _today() -> date:
     return datetime.now(UTC).date()
 
 
-def _period(entry: ModelPrice, service: str, at: date | None) -> Period:
-    if at is None:
-        at = _today()
-    elif isinstance(at, datetime):
-        at = at.astimezone(UTC).date()
-    elif not isinstance(at, date):
-        raise InvalidAmountError("at: must be a date", field="at")
-    return entry.period(service, at)
-
-
 def _tomorrow_too(entry: ModelPrice, request: Request) -> list[Period]:
     # The call may end tomorrow, at tomorrow's price.
     today = _today()
     return entry.periods_between(request.get("service", STANDARD), today, today + timedelta(days=1))
 
 
-def _rates(entry: ModelPrice, period: Period, counts: tuple[Count, ...], size: str | None) -> Rates:
-    try:
-        return period.rates(prompt_tokens(counts)).of_size(size)
-    except KeyError as error:
-        raise _unpriced(entry, error) from None
-
-
-def _unpriced(entry: ModelPrice, error: KeyError) -> UnknownModelError:
-    return UnknownModelError(f"{entry.canonical} has no price for {error.args[0]}", model=entry.canonical)
-
-
-def _cost(entry: ModelPrice, rates: Rates, counts: Sequence[Count]) -> int:
-    if "per_second" in rates.meters and counts[SECONDS] is None:
-        raise InvalidAmountError(f"seconds: pass them; {entry.canonical} is billed by the second", field="seconds")
-    try:
-        return rates.cost(counts)
-    except KeyError as error:
-        raise _unpriced(entry, error) from None
-
-
-def _explained(entry: ModelPrice, used: Usage, at: date | None) -> Cost:
-    period = _period(entry, used.service, at)
-    rates = _rates(entry, period, used.counts, used.search_context)
-    return Cost(
-        cost_nanos=_cost(entry, rates, used.counts),
-        input_tokens=used.input_tokens,
-        output_tokens=used.output_tokens,
-        provider=entry.provider,
-        model=entry.canonical,
-        service=used.service,
-        price_date=period.since or entry.checked,
-        source=entry.source,
-        tier_above=None if rates.above < 0 else rates.above,
-        lines=lines_of(rates, used.counts),
-    )
+def _reported(report: Report, model: str) -> Cost:
+    """Give the cost that a provider reports for a model without a price."""
+    used = [buckets_of(part, None) for part in report.parts]
+    nanos = report.reported_nanos or 0
+    read, written = sum(one.input_tokens for one in used), sum(one.output_tokens for one in used)
+    name = report.model or model
+    return Cost(nanos, read, written, None, name, used[0].service, None, reported_nanos=nanos, is_reported=True)

@@ -166,7 +166,11 @@ class Rates:
         return Rates(self.above, {**self.meters, **{meter: rate for meter, rate in own.items() if rate is not None}})
 
     def cost(self, counts: Sequence[Count]) -> int:
-        """Sum counts (in the order of `BUCKETS`) times rates, rounded up once, in nanos.
+        """Give what counts cost in nano-USD, rounded up once. As `total`."""
+        return ceil_div(self.total(counts), MILLION)
+
+    def total(self, counts: Sequence[Count]) -> int | Fraction:
+        """Sum counts (in the order of `BUCKETS`) times rates: nano-USD for a million units, exact.
 
         A call whose requests nobody told is one request.
 
@@ -179,7 +183,7 @@ class Rates:
                 if rate is None:
                     raise KeyError(_unpriced(self.by_bucket, counts))
                 total += count * rate if type(count) is int else Fraction(count) * rate
-        return ceil_div(total, MILLION)
+        return total
 
 
 def _unpriced(rates: Sequence[int | None], counts: Sequence[Count]) -> str:
@@ -216,8 +220,9 @@ class ModelPrice:
         max_output: Most output tokens of one answer, None where it is not known.
         snapshots: What follows the model's id and a hyphen in further ids of it.
         also: Whole further ids of it.
-        cached_in_input: The provider's input count contains cache reads and writes.
-        reasoning_in_output: The provider's output count contains reasoning.
+        cached_in_input: The provider's input count contains cache reads and writes; None where nobody says, and
+            then it is taken to, unless what is read tells otherwise.
+        reasoning_in_output: The provider's output count contains reasoning; None as there.
         search_unit: What a search's price is for: a ``query``, or a ``prompt`` with any number of them.
         source: Where the prices were read.
         checked: When they were last compared with the source.
@@ -233,8 +238,8 @@ class ModelPrice:
     snapshots: tuple[str, ...] = ()
     also: tuple[str, ...] = ()
     date_suffix: bool = False
-    cached_in_input: bool = True
-    reasoning_in_output: bool = True
+    cached_in_input: bool | None = None
+    reasoning_in_output: bool | None = None
     search_unit: str = "query"
     service_aliases: Mapping[str, str] = attrs.field(factory=dict)
     source: str | None = None

@@ -1,71 +1,123 @@
-"""Reads the usage that providers report into disjoint buckets: one module for each family of shapes."""
+"""Reads the usage that providers report, whole or not at all: one module for each family of shapes.
+
+A usage is read in three steps. `answer` finds it in what the caller holds (a usage, an answer, an event, the
+events of a stream), with the tier, the model and the fees that stand around it. A `Family` claims it by a mark
+and reads every field by its table: a count other than 0 that no row names is refused. `habits` then turns the
+counts by role into buckets that share no token: the total tells which count contains which, else the family
+or the maker of the model does.
+
+To add a family: a module in ``families`` with a `Family` (a mark, a table of field -> role, its habits, what must
+be there), a line in ``families/__init__.py`` before the more general ones that share its mark, and its shapes
+in ``tests/pricing/usage``. A sum of several requests gives its parts, or ``requests``; ``is_sum`` says that
+nobody knows how many.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from typing import Any
 
-import attrs
+from attrs import evolve
 
 from coreason_budget.errors import InvalidAmountError
 from coreason_budget.pricing.buckets import Usage
 from coreason_budget.pricing.price import STANDARD
-from coreason_budget.pricing.usage import anthropic, bedrock, cohere, gemini, openai
-from coreason_budget.pricing.usage.node import Node
+from coreason_budget.pricing.usage.answer import Found, hint, locate
+from coreason_budget.pricing.usage.families import FAMILIES
+from coreason_budget.pricing.usage.fees import fees_beside
+from coreason_budget.pricing.usage.fields import Fields, fields_of
+from coreason_budget.pricing.usage.habits import Maker
+from coreason_budget.pricing.usage.report import Part, Report
 from coreason_budget.pricing.usage.reported import reported_nanos
 
-__all__ = ["Usage", "read_usage"]
-
-# Where an answer carries its usage.
-_INSIDE = ("usage", "usage_metadata", "usageMetadata", "meta")
+__all__ = ["Part", "Report", "Usage", "buckets_of", "read_report", "read_usage"]
 
 
-def read_usage(source: object, service: str = STANDARD) -> Usage:
-    """Read the usage that a provider reported.
+def read_report(source: object, service: str = STANDARD) -> Report:
+    """Read what an answer tells of its usage, before its model is known.
 
-    Takes a `Usage`; the usage of OpenAI (chat completions, responses, embeddings, transcriptions)
-    and of all who speak its language (Mistral, xAI, DeepSeek, Perplexity, OpenRouter, LiteLLM, ...),
-    of Anthropic's messages, Gemini (``usage_metadata``), Cohere (v1 and v2) or Bedrock's Converse;
-    as an object or a mapping; or the whole answer that carries one. Of a whole answer the service
-    tier counts, and the searches that an OpenAI response lists.
+    Takes a `Usage` or a `Report`; the usage of any provider or framework of ``families`` as an object or a mapping; the
+    whole answer that carries one; an event of a stream, or all its events; or a mapping of models to usages. Of a
+    whole answer its model, its service tier and the tools that ran on the provider's side count too.
 
     Args:
         source: The usage or the answer.
         service: What was billed where the answer does not say, as in OpenAI's batches.
 
     Raises:
-        InvalidAmountError: There is none (streams often carry none), its shape is not known,
-            or it does not add up; names the field.
+        InvalidAmountError: There is none (streams often carry none), its shape is not known, or a count of it
+            is not understood; names the field.
+    """
+    if isinstance(source, Report):
+        return source
+    if isinstance(source, Usage):
+        return Report.of(source)
+    found = locate(source, _is_usage)
+    if found is None:
+        by_model = _by_model(source, service)
+        if by_model is not None:
+            return by_model
+        marks = "usage, " + ", ".join(dict.fromkeys(family.marks[0] for family in FAMILIES.all))
+        problem = f"usage: {type(source).__name__} has none of {marks}{hint(source, _is_usage)}"
+        raise InvalidAmountError(problem, field="usage")
+    return Report(_parts(found, service), found.model())
+
+
+def _is_usage(fields: Fields) -> bool:
+    return FAMILIES.find(fields) is not None
+
+
+def _parts(found: Found, service: str) -> tuple[Part, ...]:
+    family = FAMILIES.find(found.usage)
+    assert family is not None
+    first, *others = family.read(found.usage, found.service(service))
+    fees = {role: count for role, count in fees_beside(found.around).items() if role not in first.counts}
+    first = evolve(first, counts={**first.counts, **fees}, reported_nanos=reported_nanos(found.usage))
+    parts = (first, *others)
+    if not any(count for part in parts for role, count in part.counts.items() if role != "total"):
+        raise InvalidAmountError("usage: nothing at all; the stream ended without its usage", field="usage")
+    return parts
+
+
+def _by_model(source: object, service: str) -> Report | None:
+    """Read a mapping of models to usages, each a sum over nobody knows how many requests."""
+    entries: Mapping[str, Any] = fields_of(source)
+    entries = fields_of(entries["usage"]) if set(entries) == {"usage"} else entries
+    if not entries or not all(isinstance(name, str) and _is_usage(fields_of(one)) for name, one in entries.items()):
+        return None
+    reports = [(model, read_report(one, service)) for model, one in entries.items()]
+    return Report(
+        tuple(
+            evolve(part, model=part.model or model, requests=None if part.requests == 1 else part.requests)
+            for model, report in reports
+            for part in report.parts
+        )
+    )
+
+
+def buckets_of(part: Part, maker: Maker | None) -> Usage:
+    """Give the buckets of a part, as its family and the maker of its model count.
+
+    Raises:
+        InvalidAmountError: Its counts do not add up; names the field.
+    """
+    return part.usage(FAMILIES.habits, maker)
+
+
+def read_usage(source: object, service: str = STANDARD, maker: Maker | None = None) -> Usage:
+    """Read the usage of one request into buckets. As `read_report`.
+
+    Args:
+        source: The usage or the answer.
+        service: What was billed where the answer does not say.
+        maker: How the model's maker counts, where the shape leaves that open.
+
+    Raises:
+        InvalidAmountError: As `read_report`; or it is a sum of several requests or models.
     """
     if isinstance(source, Usage):
         return source
-    node = Node(source, service=service)
-    for name in _INSIDE:
-        if (inner := node.get(name)) is not None:
-            node = Node(inner, node)
-            break
-    for name, reader in _SHAPES:
-        if node.get(name) is not None:
-            usage = reader(node)
-            if not any(usage.counts):
-                raise InvalidAmountError("usage: nothing at all; the stream ended without its usage", field="usage")
-            reported = reported_nanos(node)
-            return usage if reported is None else attrs.evolve(usage, reported_nanos=reported)
-    known = ", ".join(name for name, _ in _SHAPES)
-    raise InvalidAmountError(f"usage: {type(source).__name__} has none of {known}", field="usage")
-
-
-def _messages_or_response(node: Node) -> Usage:
-    """Anthropic and OpenAI's responses share names; their details tell them apart."""
-    return anthropic.message(node) if anthropic.is_message(node) else openai.response(node)
-
-
-_SHAPES: tuple[tuple[str, Callable[[Node], Usage]], ...] = (
-    ("prompt_tokens", openai.chat),
-    ("input_tokens", _messages_or_response),
-    ("prompt_token_count", gemini.answer),
-    ("promptTokenCount", gemini.answer),
-    ("inputTokens", bedrock.converse),
-    ("billed_units", cohere.answer),
-    ("tokens", cohere.answer),
-    ("seconds", openai.duration),
-)
+    report = read_report(source, service)
+    if len(report.parts) != 1:
+        raise InvalidAmountError("usage: of several requests or models; price it with cost_of", field="usage")
+    return buckets_of(report.parts[0], maker)

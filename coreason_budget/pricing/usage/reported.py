@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 from coreason_budget.errors import InvalidAmountError
 from coreason_budget.money import to_nanos
-from coreason_budget.pricing.usage.node import Node
+from coreason_budget.pricing.usage.fields import Fields, fields_of, is_absent
 
 _TICK_EXPONENT = -10
 
 
-def reported_nanos(node: Node) -> int | None:
+def reported_nanos(usage: Fields) -> int | None:
     """Give the cost that a usage reports, in nano-USD, rounded up; None if it reports none.
 
     xAI writes ``cost_in_usd_ticks``, of 1e-10 USD (docs.x.ai, cost tracking); OpenRouter and
@@ -21,18 +22,22 @@ def reported_nanos(node: Node) -> int | None:
     Raises:
         InvalidAmountError: It is not an amount; names the field.
     """
-    ticks, cost = node.get("cost_in_usd_ticks"), node.get("cost")
-    if ticks is not None:
+    ticks, cost = usage.get("cost_in_usd_ticks"), usage.get("cost")
+    if not is_absent(ticks):
         if type(ticks) is not int:
             raise InvalidAmountError("cost_in_usd_ticks: not a whole number", field="cost_in_usd_ticks")
         return to_nanos(Decimal(ticks).scaleb(_TICK_EXPONENT), "cost_in_usd_ticks")
-    if cost is None:
+    if is_absent(cost):
         return None
     if not isinstance(cost, int | float | str | Decimal):
-        total = Node(cost).get("total_cost")
-        return None if total is None else to_nanos(total, "cost.total_cost")
+        return _optional(fields_of(cost).get("total_cost"), "cost.total_cost")
     nanos = to_nanos(cost, "cost")
-    if node.get("is_byok") is not True:
+    if usage.get("is_byok") is not True:
         return nanos
-    upstream = node.child("cost_details").get("upstream_inference_cost")
-    return None if upstream is None else nanos + to_nanos(upstream, "cost_details.upstream_inference_cost")
+    upstream = fields_of(usage.get("cost_details")).get("upstream_inference_cost")
+    added = _optional(upstream, "cost_details.upstream_inference_cost")
+    return None if added is None else nanos + added
+
+
+def _optional(value: Any, field: str) -> int | None:
+    return None if is_absent(value) else to_nanos(value, field)

@@ -219,7 +219,7 @@ def test_audio_has_its_own_price() -> None:
     assert cost.cost_nanos == 72_000 + 15_000 + 200_000 + 10_000 + 750_000
 
 
-@pytest.mark.parametrize("tier", ["scale", "ultra", "auto"])
+@pytest.mark.parametrize("tier", ["scale", "ultra", "ultrafast"])
 def test_service_without_a_price_is_refused(tier: str) -> None:
     """A tier that the table does not price is not billed as another."""
     with pytest.raises(UnknownModelError, match=tier):

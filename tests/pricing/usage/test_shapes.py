@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from coreason_budget.errors import InvalidAmountError
 from coreason_budget.pricing import PricingEngine, Usage
 from coreason_budget.pricing.usage import read_usage
-from tests.pricing.test_usage import CHAT, GEMINI, MESSAGE, RESPONSE, as_objects, changed
+from tests.pricing.usage.test_buckets import CHAT, GEMINI, MESSAGE, RESPONSE, as_objects, changed
 
 LITELLM = {
     "prompt_tokens": 2750,
@@ -142,12 +142,12 @@ def test_one_call_is_the_same_usage_in_three_languages() -> None:
     ("usage", "path", "value", "field"),
     [
         (LITELLM, "prompt_tokens_details.cached_tokens", 2051, "cached_tokens"),
-        (LITELLM, "prompt_tokens_details.cache_creation_tokens", 2751, "cache_write_tokens"),
+        (LITELLM, "prompt_tokens_details.cache_creation_tokens", 2751, "cache_creation_tokens"),
         (
             LITELLM,
             "prompt_tokens_details.cache_creation_token_details.ephemeral_1h_input_tokens",
             701,
-            "ephemeral_1h_input_tokens",
+            "cache_creation_tokens",
         ),
         (CONVERSE, "usage.inputTokens", None, "usage"),
         (CONVERSE, "usage.outputTokens", None, "outputTokens"),

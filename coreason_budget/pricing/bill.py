@@ -1,0 +1,140 @@
+"""What an answer costs: each part by its own entry of the table, summed exactly and rounded up once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from fractions import Fraction
+
+from attrs import evolve, frozen
+
+from coreason_budget.errors import InvalidAmountError, UnknownModelError
+from coreason_budget.money import ceil_div
+from coreason_budget.pricing.buckets import Usage, prompt_tokens
+from coreason_budget.pricing.cost import Cost, lines_of
+from coreason_budget.pricing.price import MILLION, SECONDS, Count, ModelPrice, Period, Rates
+
+
+@frozen
+class Item:
+    """One part of a bill: an entry of the table, what was used of it, and the row that prices it.
+
+    ``total`` is in nano-USD for a million units, exact.
+    """
+
+    entry: ModelPrice
+    used: Usage
+    period: Period
+    rates: Rates
+    total: int | Fraction
+
+
+def item_of(entry: ModelPrice, used: Usage, at: date | None = None, requests: int | None = 1) -> Item:
+    """Price what was used in so many requests, of which each is priced alone; None is nobody knows how many.
+
+    Raises:
+        InvalidAmountError: Seconds are billed and nobody told them, or a sum over nobody knows how many
+            requests could have reached a long-context price or has a fee a request.
+        UnknownModelError: No price for the service, the day or a count.
+    """
+    period = period_of(entry, used.service, at)
+    used = _by_requests(entry, period, used, requests)
+    rates = rates_of(entry, period, used.counts, used.search_context, requests or 1)
+    return Item(entry, used, period, rates, total_of(entry, rates, used.counts))
+
+
+def _by_requests(entry: ModelPrice, period: Period, used: Usage, requests: int | None) -> Usage:
+    """Count what is billed by the request, where several are summed."""
+    if requests is None:
+        _refuse_sum(entry, period, used)
+    if requests is not None and requests > 1 and used.per_request is None and period.rows[0].per_request:
+        used = evolve(used, per_request=requests)
+    return used
+
+
+def billed_searches(entry: ModelPrice, used: Usage, requests: int | None) -> Usage:
+    """Count the searches that are billed of those that ran: all, or one a request where the fee is a prompt's."""
+    if entry.search_unit == "prompt" and used.web_search > (requests or 1):
+        return evolve(used, web_search=requests or 1)
+    return used
+
+
+def _refuse_sum(entry: ModelPrice, period: Period, used: Usage) -> None:
+    tier = period.rows[1].above if len(period.rows) > 1 else None
+    if tier is not None and used.input_tokens > tier:
+        problem = f"a request of it may have been above {tier} tokens, where {entry.canonical} costs more"
+    elif period.rows[0].per_request and used.per_request is None:
+        problem = f"{entry.canonical} has a fee for each request"
+    else:
+        return
+    raise InvalidAmountError(f"usage: a sum over several requests, and {problem}; settle each request", field="usage")
+
+
+def period_of(entry: ModelPrice, service: str, at: date | None) -> Period:
+    """Give the prices of a service on a day (UTC), today if none is given.
+
+    Raises:
+        InvalidAmountError: ``at`` is no date.
+        UnknownModelError: No price for the service, or none yet on that day.
+    """
+    if at is None:
+        at = datetime.now(UTC).date()
+    elif isinstance(at, datetime):
+        at = at.astimezone(UTC).date()
+    elif not isinstance(at, date):
+        raise InvalidAmountError("at: must be a date", field="at")
+    return entry.period(service, at)
+
+
+def rates_of(
+    entry: ModelPrice, period: Period, counts: tuple[Count, ...], size: str | None = None, requests: int = 1
+) -> Rates:
+    """Give the row that prices counts: by the prompt of each of so many equal requests, and the search context.
+
+    Raises:
+        UnknownModelError: No price for a search context of this size.
+    """
+    try:
+        return period.rates(ceil_div(prompt_tokens(counts), requests)).of_size(size)
+    except KeyError as error:
+        raise _unpriced(entry, error) from None
+
+
+def total_of(entry: ModelPrice, rates: Rates, counts: Sequence[Count]) -> int | Fraction:
+    """Give what counts cost, in nano-USD for a million units, exact.
+
+    Raises:
+        InvalidAmountError: The model is billed by the second and nobody told them.
+        UnknownModelError: No price for a count.
+    """
+    if "per_second" in rates.meters and counts[SECONDS] is None:
+        raise InvalidAmountError(f"seconds: pass them; {entry.canonical} is billed by the second", field="seconds")
+    try:
+        return rates.total(counts)
+    except KeyError as error:
+        raise _unpriced(entry, error) from None
+
+
+def _unpriced(entry: ModelPrice, error: KeyError) -> UnknownModelError:
+    return UnknownModelError(f"{entry.canonical} has no price for {error.args[0]}", model=entry.canonical)
+
+
+def bill(items: Sequence[Item]) -> Cost:
+    """Add parts up to one cost. The first names it; models of the others are named beside."""
+    first = items[0]
+    reported = [item.used.reported_nanos for item in items if item.used.reported_nanos is not None]
+    others = dict.fromkeys(item.entry.canonical for item in items if item.entry.canonical != first.entry.canonical)
+    return Cost(
+        cost_nanos=ceil_div(sum(item.total for item in items), MILLION),
+        input_tokens=sum(item.used.input_tokens for item in items),
+        output_tokens=sum(item.used.output_tokens for item in items),
+        provider=first.entry.provider,
+        model=first.entry.canonical,
+        service=first.used.service,
+        price_date=first.period.since or first.entry.checked,
+        source=first.entry.source,
+        tier_above=None if first.rates.above < 0 else first.rates.above,
+        lines=tuple(line for item in items for line in lines_of(item.rates, item.used.counts)),
+        reported_nanos=sum(reported) if reported else None,
+        others=tuple(others),
+    )

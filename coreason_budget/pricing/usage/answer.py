@@ -1,0 +1,132 @@
+"""Where an answer, or an event of a stream, carries its usage, and what else of it tells a price."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from attrs import frozen
+
+from coreason_budget.errors import InvalidAmountError
+from coreason_budget.pricing.price import STANDARD
+from coreason_budget.pricing.usage.fields import Fields, fields_of, is_absent, word
+
+_INSIDE = ("usage", "usage_metadata", "usageMetadata", "meta")
+# What an event or a wrapper has around the answer.
+_ENVELOPES = ("response", "data", "delta", "metadata", "message", "x_groq", "result")
+_MAX_DEPTH = 4
+
+# Names under which providers report that a call ran at the standard price.
+_SERVICES = {
+    "default": STANDARD,
+    "auto": STANDARD,
+    "on_demand": STANDARD,
+    "unspecified": STANDARD,
+    "service_tier_unspecified": STANDARD,
+    "traffic_type_unspecified": STANDARD,
+    "on_demand_priority": "priority",
+    "on_demand_flex": "flex",
+}
+_PLAIN = ("", STANDARD, "global", "not_available")
+_TIERS = ("service_tier", "serviceTier", "traffic_type", "trafficType")
+_MODELS = ("model", "model_name", "modelVersion", "model_version", "modelId", "model_id", "response_model")
+
+
+@frozen
+class Found:
+    """A usage and the levels around it, the nearest first."""
+
+    usage: Fields
+    around: tuple[Fields, ...] = ()
+
+    def levels(self) -> Iterator[Fields]:
+        """Give the usage, then what is around it, each with its ``response_metadata`` (LangChain's place for tiers)."""
+        for level in (self.usage, *self.around):
+            yield level
+            if not is_absent(inner := level.get("response_metadata")):
+                yield fields_of(inner)
+
+    def service(self, asked: str) -> str:
+        """Give the granted service: fast mode and a region are prices of their own, ``fast``, ``batch_us``."""
+        tier = next((tier for tier in self._tiers() if tier), asked)
+        latency = self._word("performanceConfig", "latency")
+        if latency not in _PLAIN:
+            return latency
+        parts = [_SERVICES.get(tier, tier), self._named("speed"), self._named("inference_geo")]
+        return "_".join(part for part in parts if part not in _PLAIN) or STANDARD
+
+    def _tiers(self) -> Iterator[str]:
+        # Bedrock writes {"type": "flex"}.
+        for level in self.levels():
+            for name in _TIERS:
+                value = level.get(name)
+                inner = fields_of(value).get("type")
+                yield word(value) if is_absent(inner) else word(inner)
+
+    def _named(self, name: str) -> str:
+        return next((text for level in self.levels() if (text := word(level.get(name)))), "")
+
+    def _word(self, name: str, inner: str) -> str:
+        return next((word(fields_of(level.get(name)).get(inner)) for level in self.levels() if name in level), "")
+
+    def model(self) -> str | None:
+        """Give the model that the answer names, None if it names none."""
+        levels = list(self.levels())[1:]
+        named = (level.get(name) for level in levels for name in _MODELS)
+        return next((name for name in named if isinstance(name, str) and name), None)
+
+
+def locate(source: object, is_usage: Callable[[Fields], bool]) -> Found | None:
+    """Find the usage of a usage, an answer, an event or the events of a stream; None where there is none.
+
+    Raises:
+        InvalidAmountError: An event that starts a stream, whose counts are not the final ones.
+    """
+    if isinstance(source, Sequence) and not isinstance(source, str | bytes):
+        return _of_events(source, is_usage)
+    return _locate(fields_of(source), is_usage, (), 0)
+
+
+def _locate(fields: Fields, is_usage: Callable[[Fields], bool], around: tuple[Fields, ...], depth: int) -> Found | None:
+    if fields.get("type") == "message_start":
+        raise InvalidAmountError(
+            "usage: a message_start has the counts of a stream's start; pass the final message, or all its events",
+            field="usage",
+        )
+    for name in _INSIDE:
+        if not is_absent(inner := fields.get(name)):
+            found = _locate(fields_of(inner), is_usage, (fields, *around), depth + 1) if depth < _MAX_DEPTH else None
+            if found is not None or name == "usage":
+                return found
+    if is_usage(fields):
+        return Found(fields, around)
+    for name in _ENVELOPES if depth < _MAX_DEPTH else ():
+        found = _locate(fields_of(fields.get(name)), is_usage, (fields, *around), depth + 1)
+        if found is not None:
+            return found
+    return None
+
+
+def _of_events(events: Sequence[Any], is_usage: Callable[[Fields], bool]) -> Found | None:
+    """Find the last usage of a stream's events; what only Anthropic's first event tells is put with it."""
+    start: Fields = {}
+    last = None
+    for event in events:
+        fields = fields_of(event)
+        if fields.get("type") == "message_start":
+            start = fields_of(fields.get("message"))
+        elif (found := _locate(fields, is_usage, (), 0)) is not None:
+            last = found
+    if last is None or not start:
+        return last
+    told = {name: value for name, value in last.usage.items() if not is_absent(value)}
+    begun = {name: value for name, value in fields_of(start.get("usage")).items() if name != "output_tokens"}
+    return Found({**begun, **told}, (*last.around, start))
+
+
+def hint(source: object, is_usage: Callable[[Fields], bool]) -> str:
+    """Name the attribute that carries a usage where the whole does not say so; empty if none does."""
+    for name, value in fields_of(source).items():
+        if not isinstance(value, str) and is_usage(fields_of(value)):
+            return f"; pass its {name!r}"
+    return ""

@@ -1,0 +1,47 @@
+"""Amazon Bedrock's Converse: the input count excludes cache reads and writes.
+
+Others write its names and count as their provider does (strands, the Vercel AI SDK): the total tells, else
+the model's maker.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from coreason_budget.errors import InvalidAmountError
+from coreason_budget.pricing.usage.family import Family
+from coreason_budget.pricing.usage.fields import fields_of, items_of, word
+from coreason_budget.pricing.usage.habits import APART, BESIDE, INSIDE, Habits
+from coreason_budget.pricing.usage.told import Table, Told
+
+_TTLS = {"5m": "written_5m", "1h": "written_1h"}
+
+
+def _by_time(told: Told, value: Any, name: str) -> None:
+    """Read how long what of the writes is kept."""
+    for item in items_of(value, name):
+        fields = fields_of(item)
+        ttl = word(fields.get("ttl"), name)
+        if ttl not in _TTLS:
+            raise InvalidAmountError(f"{name}: ttl {ttl!r} is not 5m or 1h", field=name)
+        told.add(_TTLS[ttl], fields.get("inputTokens"), name)
+
+
+_TABLE: Table = {
+    "inputTokens": "prompt",
+    "outputTokens": "output",
+    "totalTokens": "total",
+    "cacheReadInputTokens": "cached",
+    "cacheReadInputTokenCount": "cached",
+    "cacheWriteInputTokens": "written",
+    "cacheWriteInputTokenCount": "written",
+    "cacheDetails": _by_time,
+}
+# Whether the total contains the cached tokens is not documented, so both are taken.
+CONVERSE = Family(
+    "bedrock.converse",
+    ("inputTokens",),
+    _TABLE,
+    Habits(cache=(BESIDE, APART, INSIDE), by_maker=True, rest_is_reasoning=True),
+    needs=(("inputTokens",), ("outputTokens",)),
+)

@@ -1,0 +1,90 @@
+"""A family of shapes: whose usage it is, what each field means, and what its counts contain."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from attrs import Factory, frozen
+
+from coreason_budget.errors import InvalidAmountError
+from coreason_budget.pricing.usage.fields import Fields, is_absent
+from coreason_budget.pricing.usage.habits import Habits
+from coreason_budget.pricing.usage.report import Part
+from coreason_budget.pricing.usage.told import Table, Told, walk
+
+Parts = Callable[["Family", Fields, Told, str], tuple[Part, ...] | None]
+
+
+@frozen
+class Family:
+    """One shape of usage, as a table.
+
+    Attributes:
+        name: As stored reports name it; never changed.
+        marks: A usage is this family's if one of these fields stands in it, and no earlier family's does.
+        table: Field -> role, or the table of the level under it. `habits` says what the roles mean:
+            ``prompt``, ``fresh``, ``cached``, ``written`` (``_5m``, ``_1h``), ``text``, ``audio``, ``image``
+            (each also ``cached_...`` and ``..._out``), ``tools``, ``connectors``, ``citations``, ``output``,
+            ``reasoning``, ``total``, ``requests``, and the fees by their bucket's name.
+        habits: What the counts may contain.
+        needs: Fields that must be there, each as the names it goes by.
+        is_it: Tells it where the marks alone do not.
+        parts: Gives the parts of a usage that is a sum of several; None leaves it at one.
+        is_sum: A sum over nobody knows how many requests, unless it says so.
+        untold: The count of a role that was not told, where that is not none.
+    """
+
+    name: str
+    marks: tuple[str, ...]
+    table: Table
+    habits: Habits = Habits()
+    needs: tuple[tuple[str, ...], ...] = ()
+    is_it: Callable[[Fields], bool] | None = None
+    parts: Parts | None = None
+    is_sum: bool = False
+    untold: Mapping[str, int] = Factory(dict)
+
+    def claims(self, fields: Fields) -> bool:
+        """Tell whether a level is a usage of this family."""
+        return any(not is_absent(fields.get(mark)) for mark in self.marks) and (
+            self.is_it is None or self.is_it(fields)
+        )
+
+    def read(self, fields: Fields, service: str) -> tuple[Part, ...]:
+        """Read a usage.
+
+        Raises:
+            InvalidAmountError: A count that the table does not know or that is no count, or a field that
+                must be there is missing; names the field.
+        """
+        for names in self.needs:
+            if all(is_absent(fields.get(name)) for name in names):
+                raise InvalidAmountError(f"{names[0]}: missing", field=names[0])
+        told = Told()
+        walk(told, fields, self.table)
+        parts = None if self.parts is None else self.parts(self, fields, told, service)
+        return parts if parts is not None else (self.part(told, service),)
+
+    def part(self, told: Told, service: str, **others: Any) -> Part:
+        """Give the part that was told. A count of requests other than 0 makes it a sum of so many."""
+        counts = {**self.untold, **{role: count for role, count in told.counts.items() if role != "requests"}}
+        requests = told.counts.get("requests") or (None if self.is_sum else 1)
+        return Part(self.name, counts, told.names, service, requests=requests, **others)
+
+
+class Families:
+    """All families, found by the fields of a usage: the first in order that claims it."""
+
+    def __init__(self, families: Iterable[Family]) -> None:
+        self.all = tuple(families)
+        self.habits = {family.name: family.habits for family in self.all}
+        self._by_mark: dict[str, list[int]] = {}
+        for order, family in enumerate(self.all):
+            for mark in family.marks:
+                self._by_mark.setdefault(mark, []).append(order)
+
+    def find(self, fields: Fields) -> Family | None:
+        """Give the family of a usage, None if its level is none."""
+        orders = {order for name in fields if name in self._by_mark for order in self._by_mark[name]}
+        return next((self.all[order] for order in sorted(orders) if self.all[order].claims(fields)), None)

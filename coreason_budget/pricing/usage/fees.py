@@ -1,0 +1,102 @@
+"""Fees that an answer tells beside its usage: tools that ran on the provider's side, grounding."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from coreason_budget.errors import InvalidAmountError
+from coreason_budget.pricing.usage.fields import Fields, fields_of, is_absent, items_of, word
+from coreason_budget.pricing.usage.told import refuse_counts
+
+# What an OpenAI response lists and bills by the token alone, or not at all.
+_UNBILLED = frozenset(
+    {
+        "apply_patch_call",
+        "computer_call",
+        "custom_tool_call",
+        "function_call",
+        "local_shell_call",
+        "mcp_call",
+        "mcp_list_tools",
+        "shell_call",
+        "tool_search_call",
+    }
+)
+
+
+def fees_beside(around: Iterable[Fields]) -> dict[str, int]:
+    """Give the fees that the levels around a usage tell, by bucket.
+
+    Raises:
+        InvalidAmountError: A tool ran that nobody knows, or that is billed by another model; names it.
+    """
+    found: Counter[str] = Counter()
+    for level in around:
+        tools = fields_of(level.get("tool_usage"))
+        listed = _listed(level.get("output"), tools)
+        found.update(listed)
+        found.update(_reported(tools))
+        found.update(_grounding(level))
+    return dict(found)
+
+
+def _reported(tools: Fields) -> Mapping[str, int]:
+    """Read OpenAI's ``tool_usage``: what is billable of the searches, and images, which another model makes."""
+    for name, value in tools.items():
+        if name != "web_search":
+            refuse_counts(name, value, "tool_usage.")
+    searches = fields_of(tools.get("web_search"))
+    refuse_counts("web_search", {name: value for name, value in searches.items() if name != "num_requests"})
+    count = searches.get("num_requests")
+    return {} if is_absent(count) else {"web_search": _count(count, "num_requests")}
+
+
+def _count(value: Any, name: str) -> int:
+    if type(value) is not int or value < 0:
+        raise InvalidAmountError(f"{name}: not a whole number", field=name)
+    return value
+
+
+def _listed(output: Any, tools: Fields) -> Counter[str]:
+    """Count the tool calls that a response lists. Opening a page that was found is no search."""
+    found: Counter[str] = Counter()
+    containers: set[Any] = set()
+    if is_absent(output) or isinstance(output, str | bytes | Mapping) or not hasattr(output, "__len__"):
+        return found
+    for index, item in enumerate(items_of(output, "output")):
+        fields = fields_of(item)
+        kind = word(fields.get("type"))
+        if kind == "web_search_call" and is_absent(tools.get("web_search")):
+            found["web_search"] += word(fields_of(fields.get("action")).get("type")) in ("", "search")
+        elif kind == "file_search_call":
+            found["file_search"] += 1
+        elif kind == "code_interpreter_call":
+            containers.add(fields.get("container_id") or index)
+        elif kind == "image_generation_call" and is_absent(tools.get("image_gen")):
+            _refuse(kind, "made by an image model of its own; pass cost=, or a Usage with its price")
+        elif kind.endswith("_call") and kind not in _UNBILLED | _COUNTED:
+            _refuse(kind, "a tool that is not known, and may have a fee; pass cost=, or a Usage")
+    if containers:
+        found["code_interpreter"] = len(containers)
+    return found
+
+
+_COUNTED = frozenset({"web_search_call", "image_generation_call"})
+
+
+def _refuse(kind: str, problem: str) -> None:
+    raise InvalidAmountError(f"output: {kind} is {problem}", field="output")
+
+
+def _grounding(level: Fields) -> Mapping[str, int]:
+    """Count the searches behind a grounded answer of Gemini's."""
+    candidates = level.get("candidates")
+    searches = 0
+    for item in candidates if isinstance(candidates, list | tuple) else ():
+        fields = fields_of(item)
+        grounding = fields_of(fields.get("grounding_metadata") or fields.get("groundingMetadata"))
+        queries = grounding.get("web_search_queries") or grounding.get("webSearchQueries")
+        searches += sum(1 for query in items_of(queries, "web_search_queries") if query)
+    return {"web_search": searches} if searches else {}

@@ -1,0 +1,279 @@
+"""Which count contains which: a usage's roles become disjoint buckets, by its total, its maker, its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from typing import Any, Protocol
+
+from attrs import frozen
+
+from coreason_budget.errors import InvalidAmountError
+from coreason_budget.pricing.buckets import Usage, minus
+from coreason_budget.pricing.price import FEES
+
+
+class Habit(Enum):
+    """Where a part stands: in the count of its whole or beside it, in the total or outside of it."""
+
+    INSIDE = "inside its whole"
+    BESIDE = "beside its whole, in the total"
+    APART = "beside its whole, outside of the total"
+    LEFT_OUT = "inside its whole, taken off the total"
+
+
+INSIDE, BESIDE, APART, LEFT_OUT = Habit
+_IN_WHOLE = (INSIDE, LEFT_OUT)
+_SHARE = {INSIDE: 0, BESIDE: 1, APART: 0, LEFT_OUT: -1}
+"""What a part adds to the total beyond its whole."""
+
+
+class Maker(Protocol):
+    """How the maker of a model counts, where its shape leaves that open."""
+
+    @property
+    def cached_in_input(self) -> bool | None:
+        """Its input count contains what was read from a cache and written to one; None is not known."""
+
+    @property
+    def reasoning_in_output(self) -> bool | None:
+        """Its output count contains reasoning; None is not known."""
+
+
+@frozen
+class Habits:
+    """What a family's counts may contain, the likelier first.
+
+    Attributes:
+        cache: Where cached and written tokens may stand, seen from the prompt.
+        reasoning: Where reasoning may stand, seen from the output.
+        by_maker: The model's maker decides before the order given, where the counts and the total leave it
+            open: names of a framework that passes on what each provider counts.
+        untold_ttl: How long writes are kept of which nobody tells: ``written_5m`` or ``written_1h``.
+        rest_is_reasoning: What only the total tells is reasoning, where the model's maker counts it beside.
+        outgrows_split: Writes may be more than their split: of what came on top nobody knows the time.
+    """
+
+    cache: tuple[Habit, ...] = (INSIDE,)
+    reasoning: tuple[Habit, ...] = (INSIDE, BESIDE)
+    by_maker: bool = False
+    untold_ttl: str = "written_5m"
+    outgrows_split: bool = False
+    rest_is_reasoning: bool = False
+
+
+class _Counts:
+    """The counts of one part by role, 0 where none was told, with the names that told them."""
+
+    def __init__(self, counts: Mapping[str, Any], names: Mapping[str, str]) -> None:
+        self._counts = counts
+        self._names = names
+
+    def __getitem__(self, role: str) -> int:
+        count: int = self._counts.get(role) or 0
+        return count
+
+    def __contains__(self, role: str) -> bool:
+        return role in self._counts
+
+    def name(self, role: str) -> str:
+        return self._names.get(role, role)
+
+    def minus(self, total: int, part: int, role: str, whole: str) -> int:
+        return minus(total, part, self.name(role), whole)
+
+
+def disjoint(
+    counts: Mapping[str, Any], names: Mapping[str, str], habits: Habits, maker: Maker | None, service: str
+) -> Usage:
+    """Turn the counts of a usage by role into buckets that share no token.
+
+    Raises:
+        InvalidAmountError: A part is more than its whole, the total is none of the sums that the family
+            allows, or shares do not add up; names the field.
+    """
+    told = _Counts(counts, names)
+    short, hour = _written(told, habits)
+    written = short + hour
+    cache, reasoning_at, rest = _choose(told, habits, maker, written)
+    reasoning = told["reasoning"] + rest
+    prompt = _whole_prompt(told, written, cache)
+    output = _visible(told, reasoning, reasoning_at)
+    audio, image = told["audio"], told["image"] + told["video"]
+    cached_audio, cached_image = told["cached_audio"], told["cached_image"]
+    fresh_audio = told.minus(audio, cached_audio, "cached_audio", told.name("audio"))
+    fresh_image = told.minus(image, cached_image, "cached_image", told.name("image"))
+    cached = told.minus(told["cached"], cached_audio, "cached_audio", told.name("cached"))
+    cached = told.minus(cached, cached_image, "cached_image", told.name("cached"))
+    whole = told.name("prompt")
+    text = told.minus(prompt, written, "written", whole)
+    text = told.minus(text, fresh_audio + cached_audio, "audio", f"the rest of {whole}")
+    text = told.minus(text, fresh_image + cached_image, "image", f"the rest of {whole}")
+    if audio or image:
+        # Where cached audio or images are not told apart, they count as read afresh.
+        cached = min(cached, text)
+    _check_shares(told, "text", prompt, (told["cached"], written), audio + image, told["prompt"])
+    _check_shares(told, "cached_text", told["cached"], (), cached_audio + cached_image)
+    _check_shares(told, "text_out", told["output"], (reasoning,), told["audio_out"] + told["image_out"])
+    return Usage(
+        input=told.minus(text, cached, "cached", f"the rest of {whole}") + _beside(told),
+        cache_read=cached,
+        cache_write=short,
+        cache_write_1h=hour,
+        output=output,
+        reasoning=reasoning,
+        input_audio=fresh_audio + told["tool_audio"],
+        input_image=fresh_image + told["tool_image"],
+        cache_read_audio=cached_audio,
+        cache_read_image=cached_image,
+        output_audio=told["audio_out"],
+        output_image=told["image_out"],
+        service=service,
+        **{role: counts[role] for role in _AS_TOLD if counts.get(role) is not None},
+    )
+
+
+# Roles that are fields of a usage as they stand.
+_AS_TOLD = (*FEES, "per_image", "per_second", "per_request", "search_context")
+
+
+def _beside(told: _Counts) -> int:
+    """Give the text that was read beside what the prompt counts: tools' results, connectors, citations."""
+    tools = told.minus(told["tools"], told["tool_audio"] + told["tool_image"], "tool_audio", told.name("tools"))
+    return tools + told["connectors"] + told["citations"]
+
+
+def _written(told: _Counts, habits: Habits) -> tuple[int, int]:
+    """Give what was written to a cache for the shorter time, and for an hour."""
+    if told["written_12h"]:
+        name = told.name("written_12h")
+        raise InvalidAmountError(f"{name}: writes of 12 hours have no known price; pass cost=", field=name)
+    short, hour, written = told["written_5m"] + told["written_30m"], told["written_1h"], told["written"]
+    if not written:
+        return short, hour
+    rest = written - short - hour
+    if rest < 0 and not short and hour:
+        told.minus(written, hour, "written_1h", "the tokens written")
+    if rest < 0:
+        name = told.name("written")
+        raise InvalidAmountError(f"{name}: {written} is not 5m + 1h, {short} + {hour}", field=name)
+    if habits.outgrows_split and "written_5m" in told and "written_1h" in told and (short or hour):
+        return short, hour + rest
+    if short and rest:
+        name = told.name("written")
+        raise InvalidAmountError(f"{name}: {written} is not 5m + 1h, {short} + {hour}", field=name)
+    return (short + rest, hour) if short or hour or habits.untold_ttl == "written_5m" else (0, rest)
+
+
+def _choose(told: _Counts, habits: Habits, maker: Maker | None, written: int) -> tuple[Habit, Habit, int]:
+    """Find where cache and reasoning stand, and what of the total is reasoning that nothing else tells.
+
+    Parts that are more than their whole stand beside it; then the total decides, then maker or family.
+    """
+    cached = told["cached"] + written
+    asks_maker = habits.by_maker or "total" not in told
+    options = [
+        (cache, reasoning)
+        for cache in _ordered(habits.cache, None if maker is None else maker.cached_in_input, asks_maker)
+        if cache not in _IN_WHOLE or cached <= told["prompt"]
+        for reasoning in _ordered(habits.reasoning, None if maker is None else maker.reasoning_in_output, asks_maker)
+        if reasoning not in _IN_WHOLE or told["reasoning"] <= told["output"]
+    ]
+    if "fresh" in told and "prompt" in told:
+        options = [option for option in options if _fits_fresh(told, cached, option[0])]
+    if not options:
+        _refuse_parts(told, cached)
+    if "total" not in told:
+        return (*options[0], 0)
+    for option in options:
+        if told["total"] == _sum(told, cached, *option):
+            return (*option, 0)
+    return _unlisted(told, habits, maker, cached, options)
+
+
+def _ordered(allowed: tuple[Habit, ...], in_whole: bool | None, asks_maker: bool) -> list[Habit]:
+    """Put first what the maker does, where it is asked. A total without the cache is of makers that count beside."""
+    found = [habit for habit in allowed if habit is not LEFT_OUT or in_whole is False]
+    if in_whole and len(found) > 1:
+        found = [habit for habit in found if habit is not APART]
+    if asks_maker and in_whole is not None:
+        found.sort(key=lambda habit: (habit in _IN_WHOLE) != in_whole)
+    return found
+
+
+def _fits_fresh(told: _Counts, cached: int, cache: Habit) -> bool:
+    return told["prompt"] == told["fresh"] + (cached if cache in _IN_WHOLE else 0)
+
+
+def _sum(told: _Counts, cached: int, cache: Habit, reasoning: Habit) -> int:
+    return (
+        told["prompt"]
+        + told["tools"]
+        + told["connectors"]
+        + told["output"]
+        + _SHARE[cache] * cached
+        + _SHARE[reasoning] * told["reasoning"]
+    )
+
+
+def _unlisted(
+    told: _Counts, habits: Habits, maker: Maker | None, cached: int, options: list[tuple[Habit, Habit]]
+) -> tuple[Habit, Habit, int]:
+    """Give the tokens of the total that nothing else tells: reasoning, where the maker counts it beside."""
+    in_output = None if maker is None else maker.reasoning_in_output
+    is_beside = not (habits.by_maker if in_output is None else in_output)
+    if is_beside and habits.rest_is_reasoning and not told["reasoning"]:
+        for cache, _ in options:
+            rest = told["total"] - _sum(told, cached, cache, INSIDE)
+            if rest > 0:
+                return cache, BESIDE, rest
+    listed = _sum(told, cached, options[0][0], INSIDE)
+    if told["total"] == listed:
+        told.minus(told["output"], told["reasoning"], "reasoning", told.name("output"))
+    name = told.name("total")
+    raise InvalidAmountError(f"{name}: {told['total']} is not the sum of its parts, {listed}", field=name)
+
+
+def _refuse_parts(told: _Counts, cached: int) -> None:
+    told.minus(told["prompt"], told["cached"], "cached", told.name("prompt"))
+    told.minus(told["prompt"], cached, "cached" if told["cached"] else "written", told.name("prompt"))
+    told.minus(told["output"], told["reasoning"], "reasoning", told.name("output"))
+    name = told.name("fresh")
+    raise InvalidAmountError(f"{name}: {told['fresh']} is not {told.name('prompt')} without its cache", field=name)
+
+
+def _whole_prompt(told: _Counts, written: int, cache: Habit) -> int:
+    """Give the prompt with all that was cached or written."""
+    if "prompt" not in told and "fresh" in told:
+        return told["fresh"] + told["cached"] + written
+    return told["prompt"] + (0 if cache in _IN_WHOLE else told["cached"] + written)
+
+
+def _visible(told: _Counts, reasoning: int, at: Habit) -> int:
+    """Give the text of the answer without its reasoning."""
+    whole = told.name("output")
+    visible = told["output"]
+    if at in _IN_WHOLE:
+        visible = told.minus(visible, told["reasoning"], "reasoning", whole)
+    visible = told.minus(visible, told["audio_out"], "audio_out", f"the rest of {whole}")
+    return told.minus(visible, told["image_out"], "image_out", f"the rest of {whole}")
+
+
+def _check_shares(told: _Counts, role: str, whole: int, without: tuple[int, ...], others: int, also: int = 0) -> None:
+    """Hold the text of a whole that is told by kinds to the rest: with or without its other parts."""
+    if not told[role]:
+        return
+    told_sum = told[role] + others
+    if told_sum not in set(_sums(whole, without)) | {also}:
+        name = told.name(role)
+        raise InvalidAmountError(f"{name}: {told_sum} with its siblings, where the whole is {whole}", field=name)
+
+
+def _sums(whole: int, without: tuple[int, ...]) -> Iterator[int]:
+    """Give the whole less any of its parts."""
+    if not without:
+        yield whole
+        return
+    for rest in _sums(whole, without[1:]):
+        yield rest
+        yield rest - without[0]

@@ -1,0 +1,87 @@
+"""Every usage that real libraries hand out costs what the provider bills, as mapping and as object."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from coreason_budget.errors import InvalidAmountError
+from coreason_budget.pricing import PricingEngine
+from coreason_budget.pricing.usage import Report, read_report
+from tests.pricing.usage.cases import CASES, Case
+from tests.pricing.usage.test_buckets import as_objects
+
+ENGINE = PricingEngine()
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_usage_costs_what_the_provider_bills(case: Case) -> None:
+    """To the nano."""
+    assert ENGINE.cost_of(case.usage, case.model).cost_usd == Decimal(case.usd)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_an_object_says_what_a_mapping_does(case: Case) -> None:
+    """SDKs give either."""
+    if "by model" not in case.name:
+        assert ENGINE.cost_of(as_objects(case.usage), case.model).cost_usd == Decimal(case.usd)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_report_is_read_again_from_its_content(case: Case) -> None:
+    """What was kept as JSON costs the same."""
+    again = Report.from_content(read_report(case.usage).content())
+    assert ENGINE.cost_of(again, case.model).cost_usd == Decimal(case.usd)
+
+
+@pytest.mark.parametrize(
+    ("usage", "named"),
+    [
+        ({"prompt_tokens": 9, "completion_tokens": 1, "brand_new_tokens": 5}, "brand_new_tokens"),
+        (
+            {"prompt_tokens": 9, "completion_tokens": 1, "prompt_tokens_details": {"novel_tokens": 5}},
+            "prompt_tokens_details.novel_tokens",
+        ),
+        ({"input_tokens": 9, "output_tokens": 1, "extra": {"deep": [{"tokens": 5}]}}, r"extra.deep\[0\].tokens"),
+        ({"input_tokens": 9, "output_tokens": 1, "billed": "12"}, "billed"),
+        (
+            {"input_tokens": 9, "output_tokens": 1, "cache_read_input_tokens": 1, "iterations": [{"type": "muse"}]},
+            "muse",
+        ),
+        (
+            {
+                "usage": {"input_tokens": 9, "output_tokens": 1},
+                "output": [{"type": "quantum_call"}],
+            },
+            "quantum_call",
+        ),
+        (
+            {
+                "usage": {"input_tokens": 9, "output_tokens": 1},
+                "tool_usage": {"image_gen": {"input_tokens": 50, "output_tokens": 4160}},
+            },
+            "image_gen",
+        ),
+        (
+            {
+                "input_tokens": 9,
+                "output_tokens": 1,
+                "input_tokens_details": {"cache_write_tokens": 5, "cache_write_tokens_details": {"ttl_12h_tokens": 5}},
+            },
+            "ttl_12h_tokens",
+        ),
+        ({"type": "message_start", "message": {"usage": {"input_tokens": 9, "output_tokens": 1}}}, "final message"),
+    ],
+)
+def test_a_count_that_nobody_understands_is_refused_by_name(usage: dict[str, Any], named: str) -> None:
+    """It is money; the error says where it stands."""
+    with pytest.raises(InvalidAmountError, match=named):
+        ENGINE.cost_of(usage, "gpt-5")
+
+
+def test_a_sum_is_not_a_request() -> None:
+    """Where a tier or a fee a request could have been met, the requests must be told."""
+    run = {"prompt_tokens": 900_000, "completion_tokens": 1000}
+    with pytest.raises(InvalidAmountError, match="settle each request"):
+        ENGINE.cost_of({"gpt-5.5": run}, "gpt-5.5")
+    assert ENGINE.cost_of({"gpt-4o": run}, "gpt-4o").cost_usd == Decimal("2.26"), "the control: no tiers"
