@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from decimal import Decimal
+from collections.abc import Callable, Iterable
 from typing import Any
-
-from attrs import asdict
 
 from coreason_budget.errors import InvalidAmountError
 from coreason_budget.ledger.base import GIVEN, Priced
 from coreason_budget.model import Amounts, Balance, check_count
 from coreason_budget.money import MAX_OPERATION_NANOS
-from coreason_budget.pricing import PricingEngine, Usage
+from coreason_budget.pricing import PricingEngine
+from coreason_budget.pricing.price import STANDARD
+from coreason_budget.pricing.usage import Report
 
 
 def bound(
@@ -60,44 +59,68 @@ def affordable(
     return max(0, min(most, left.get("tokens", input_tokens + most) - input_tokens))
 
 
-def price(pricing: PricingEngine, model: str | None, input_tokens: int | None, output_tokens: int | None) -> int:
-    """Give what counted tokens cost, in nanos."""
-    if input_tokens is None and output_tokens is None:
-        raise InvalidAmountError("cost: give a cost, or a model with its token counts", field="cost")
-    return pricing.calculate_nanos(known(model), input_tokens or 0, output_tokens or 0)
-
-
 def price_name(pricing: PricingEngine, cost_nanos: int | None, model: str | None) -> str:
     """Name the price of a call whose cost was given, or is that of a model's tokens."""
     return GIVEN if cost_nanos is not None else pricing.price_name(known(model))
 
 
-def pricer(
-    pricing: PricingEngine, content: Any, usage: Usage | None = None, *, prefer_reported: bool
-) -> Callable[[str | None], Priced]:
-    """Give what tells a settle's cost from the model that was reserved for.
+def spent(
+    given_nanos: int | None,
+    report: Report | None,
+    input_tokens: int | None,
+    output_tokens: int | None,
+    model: str | None,
+    service: str = STANDARD,
+) -> dict[str, object]:
+    """Give what a caller said that a call cost, as JSON values by name: what was left out is left out.
 
-    ``content`` is what its caller gave: cost in nanos, the usage as `told`, input and output tokens,
-    and the model. Kept as JSON it says the same.
+    Raises:
+        InvalidAmountError: More than one of cost, usage and token counts, or none.
     """
-    given, values, input_tokens, output_tokens, model = content
-    if usage is None and values is not None:
-        usage = _heard(values)
+    told = given_nanos is not None or input_tokens is not None or output_tokens is not None
+    if told == (report is not None):
+        raise InvalidAmountError("cost: give a cost, a usage, or token counts", field="cost")
+    values = {
+        "cost_nanos": given_nanos,
+        "usage": None if report is None else report.content(),
+        "input_tokens": input_tokens,
+        "output_tokens": output_tokens,
+        "model": model,
+        "service": None if service == STANDARD else service,
+    }
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def pricer(
+    pricing: PricingEngine, content: Any, report: Report | None = None, *, prefer_reported: bool
+) -> Callable[[str | None], Priced]:
+    """Give what tells a call's cost from the model that was reserved for.
+
+    ``content`` is what its caller said, as `spent` gives it. Kept as JSON it says the same.
+    """
+    if report is None and "usage" in content:
+        report = Report.from_content(content["usage"])
+    given, model = content.get("cost_nanos"), content.get("model")
+    read, written = content.get("input_tokens"), content.get("output_tokens")
+    tokens = count_tokens(read, written)
 
     def priced(reserved_model: str | None) -> Priced:
         if given is not None:
-            return Priced(given)
-        called = known(model or reserved_model)
-        if usage is not None:
-            cost = pricing.cost_of(usage, called, prefer_reported=prefer_reported)
-            return Priced(cost.cost_nanos, cost.price_name)
-        return Priced(price(pricing, called, input_tokens, output_tokens), pricing.price_name(called))
+            return Priced(given, tokens=tokens)
+        called = known(model or reserved_model, report)
+        if report is not None:
+            cost = pricing.cost_of(report, called, prefer_reported=prefer_reported)
+        else:
+            cost = pricing.explain(called, read or 0, written or 0, service=content.get("service", STANDARD))
+        return Priced(cost.cost_nanos, cost.price_name, cost.input_tokens + cost.output_tokens)
 
     return priced
 
 
-def known(model: str | None) -> str:
-    """Give the model back that must be named for tokens to have a price."""
+def known(model: str | None, report: Report | None = None) -> str:
+    """Give the model back that must be named for tokens to have a price: by the caller, else by the answer."""
+    if model is None and report is not None:
+        model = report.model or report.parts[0].model
     if model is None:
         raise InvalidAmountError(
             "cost: token counts need a model to be priced by; name one, or give a cost", field="cost"
@@ -113,41 +136,3 @@ def count_tokens(
         return None
     read = 0 if input_tokens is None else check_count(input_tokens, "input_tokens")
     return read + (0 if output_tokens is None else check_count(output_tokens, output_field))
-
-
-def told(usage: Usage) -> tuple[object, ...]:
-    """Give a usage as JSON values, the content of the call that told it: by position, and what came later by name."""
-    values = {name: str(value) if isinstance(value, Decimal) else value for name, value in asdict(usage).items()}
-    later = ((name, value) for name, value in values.items() if value and name not in _POSITIONS)
-    return (*(values[name] for name in _POSITIONS), *later)
-
-
-def _heard(values: Sequence[Any]) -> Usage:
-    """Give the usage that was `told`."""
-    first, later = values[: len(_POSITIONS)], values[len(_POSITIONS) :]
-    counts = dict(zip(_POSITIONS, first, strict=True)) | dict(later)
-    if isinstance(counts["per_second"], str):
-        counts["per_second"] = Decimal(counts["per_second"])
-    return Usage(**counts)
-
-
-# Kept in outboxes and hashed into digests: never change it.
-_POSITIONS = (
-    "input",
-    "cache_read",
-    "cache_write",
-    "cache_write_1h",
-    "output",
-    "reasoning",
-    "input_audio",
-    "input_image",
-    "cache_read_audio",
-    "output_audio",
-    "output_image",
-    "web_search",
-    "per_image",
-    "per_second",
-    "per_request",
-    "service",
-    "reported_nanos",
-)

@@ -239,6 +239,8 @@ def _check_amounts(amounts: Amounts) -> None:
 def _checked_cost(cost: Callable[[str | None], int | Priced], model: str | None) -> int | Priced:
     told = cost(model)
     _check_units(told.nanos if isinstance(told, Priced) else told, MAX_OPERATION_NANOS, "cost")
+    if isinstance(told, Priced) and told.tokens is not None:
+        _check_units(told.tokens, MAX_ACCOUNT, "tokens")
     return told
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,17 +12,18 @@ from attrs import evolve
 
 from coreason_budget import costs
 from coreason_budget.config import BudgetConfig, hide_password
-from coreason_budget.errors import BudgetExceededError, ConfigError, InvalidAmountError
+from coreason_budget.errors import BudgetExceededError, ConfigError
 from coreason_budget.events.hooks import Chain, Hooks
 from coreason_budget.events.log import EventLog
 from coreason_budget.guard import BudgetGuard, receipt_of
 from coreason_budget.ledger import Backend, open_ledger
-from coreason_budget.ledger.base import Clock
+from coreason_budget.ledger.base import Clock, Priced
 from coreason_budget.limits import Limit, LimitBook, LiveBook
 from coreason_budget.model import Amounts, Balance, Entry, Receipt, Subject, Verdict, check_id
 from coreason_budget.money import Usd, to_nanos
 from coreason_budget.pricing import PricingEngine
-from coreason_budget.pricing.usage import read_usage
+from coreason_budget.pricing.price import STANDARD
+from coreason_budget.pricing.usage import Report, read_report
 from coreason_budget.reservation import Reservation
 from coreason_budget.windows import Calendar
 
@@ -169,20 +170,24 @@ class BudgetManager:
         model: str | None = None,
         *,
         tags: Tags | None = None,
+        usage: object = None,
         input_tokens: int | None = None,
         output_tokens: int | None = None,
+        service: str = STANDARD,
         idempotency_key: str | None = None,
     ) -> Receipt:
         """Book what a call cost, in full, also past its limits.
 
         Args:
             user_id: Who called; needed.
-            cost: USD. Left out, ``model`` and the token counts price the call.
-            project_id: For what.
-            model: The model.
-            tags: Further scopes, kind to id.
-            input_tokens: Counts towards limits in tokens, as ``output_tokens`` does.
+            cost: USD; or
+            usage: The provider's whole answer, or its usage alone, which tells no service tier and no tools; or
+            input_tokens: With ``output_tokens``, the counts. Beside a cost they count towards limits in tokens.
             output_tokens: See there.
+            project_id: For what.
+            model: The model. The one that an answer names prices it, where that is another.
+            tags: Further scopes, kind to id.
+            service: What was billed where the answer does not say: ``batch``, ``flex``, ``priority``, ...
             idempotency_key: The same key and call counts once, for 24 h.
 
         Raises:
@@ -192,16 +197,19 @@ class BudgetManager:
             UnknownModelError: No price for the model.
             InvalidAmountError, InvalidIdError: A bad input; nothing was booked.
         """
-        subject = self._caller(user_id, project_id, model, tags)
-        tokens = costs.count_tokens(input_tokens, output_tokens)
         given = None if cost is None else to_nanos(cost, "cost")
-        nanos = costs.price(self.pricing, model, input_tokens, output_tokens) if given is None else given
+        report = None if usage is None else read_report(usage, service)
+        if model is None and report is not None:
+            model = report.model
+        subject = self._caller(user_id, project_id, model, tags)
+        spent = costs.spent(given, report, input_tokens, output_tokens, model, service)
+        priced = self._pricer(spent, report)(subject.model)
         receipt = self.guard.charge(
             subject,
-            Amounts(nanos, tokens or 0),
+            Amounts(priced.nanos, priced.tokens or 0),
             idempotency_key=idempotency_key,
-            content=(user_id, project_id, model, subject.tags, given, input_tokens, output_tokens),
-            price=costs.price_name(self.pricing, given, model),
+            content={"user": user_id, "project": project_id, "tags": subject.tags, **spent},
+            price=priced.price,
         )
         self._events.booked(receipt)
         return receipt
@@ -273,6 +281,7 @@ class BudgetManager:
         model: str | None = None,
         input_tokens: int | None = None,
         output_tokens: int | None = None,
+        service: str = STANDARD,
         idempotency_key: str | None = None,
         entries: tuple[Entry, ...] = (),
     ) -> Receipt:
@@ -281,10 +290,12 @@ class BudgetManager:
         Args:
             reservation_id: As the reserve gave it.
             cost: USD; or
-            usage: The usage object or dict of the provider's response, or the whole response; or
+            usage: The provider's whole answer, or its usage alone, which tells no service tier and no tools; or
             input_tokens: With ``output_tokens``, the counts.
             output_tokens: See there.
-            model: What prices usage or counts, if not the model that was reserved for.
+            model: What prices usage or counts, if not the model that was reserved for. The one that an answer
+                names prices it, where that is another.
+            service: What was billed where the answer does not say: ``batch``, ``flex``, ``priority``, ...
             idempotency_key: A key of its own; else the reservation's.
             entries: The reservation's accounts, where a handle still has them.
 
@@ -296,18 +307,15 @@ class BudgetManager:
         """
         if model is not None:
             check_id(model, "model")
-        tokens = costs.count_tokens(input_tokens, output_tokens)
-        if (cost is not None or tokens is not None) == (usage is not None):
-            raise InvalidAmountError("cost: give a cost, a usage, or token counts", field="cost")
         given = None if cost is None else to_nanos(cost, "cost")
-        counts = None if usage is None else read_usage(usage)
-        content = (given, counts and costs.told(counts), input_tokens, output_tokens, model)
+        report = None if usage is None else read_report(usage, service)
+        spent = costs.spent(given, report, input_tokens, output_tokens, model, service)
         receipt = self.guard.settle(
             reservation_id,
-            costs.pricer(self.pricing, content, counts, prefer_reported=self.config.prefer_reported_cost),
-            tokens if counts is None else counts.input_tokens + counts.output_tokens,
+            self._pricer(spent, report),
+            costs.count_tokens(input_tokens, output_tokens),
             idempotency_key=idempotency_key,
-            content=content,
+            content=spent,
             entries=entries,
         )
         self._events.booked(receipt)
@@ -345,6 +353,9 @@ class BudgetManager:
     def close(self) -> None:
         """Give the ledger's connections back."""
         self.ledger.close()
+
+    def _pricer(self, spent: Mapping[str, object], report: Report | None) -> Callable[[str | None], Priced]:
+        return costs.pricer(self.pricing, spent, report, prefer_reported=self.config.prefer_reported_cost)
 
     def _caller(self, user_id: str, project_id: str | None, model: str | None, tags: Tags | None) -> Subject:
         # None would leave the user's own limits out.

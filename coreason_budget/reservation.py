@@ -28,6 +28,7 @@ class Ender(Protocol):
         model: str | None = None,
         input_tokens: int | None = None,
         output_tokens: int | None = None,
+        service: str = "standard",
         idempotency_key: str | None = None,
         entries: tuple[Entry, ...] = (),
     ) -> Receipt:
@@ -98,6 +99,7 @@ class Reservation:
         input_tokens: int | None = None,
         output_tokens: int | None = None,
         model: str | None = None,
+        service: str = "standard",
         idempotency_key: str | None = None,
     ) -> Receipt:
         """Book what the call really cost: an amount, the provider's usage, or token counts.
@@ -112,6 +114,7 @@ class Reservation:
             model=model,
             input_tokens=input_tokens,
             output_tokens=output_tokens,
+            service=service,
             idempotency_key=idempotency_key,
             entries=self._hold.entries,
         )

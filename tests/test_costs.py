@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from coreason_budget import BudgetConfig, BudgetExceededError, BudgetManager, InvalidIdError, UnknownModelError, costs
 from coreason_budget.ledger.memory import MemoryLedger
 from coreason_budget.pricing import PricingEngine, Usage
+from coreason_budget.pricing.usage import read_report
 
 LIMITS = """\
 limits:
@@ -207,35 +208,11 @@ def test_a_settle_that_was_kept_as_json_costs_the_same(used, prefer_reported):
     units = {"input_cost_per_second": "0.0001", "input_cost_per_query": "0.002"} if used.per_second else {}
     units |= {"web_search_cost_per_query": "0.01"} if used.web_search else {}
     pricing = PricingEngine({"m": {**rates, **batch, **units}})
-    content = (None, costs.told(used), None, None, None)
+    report = read_report(used)
+    content = costs.spent(None, report, None, None, None)
     kept = json.loads(json.dumps(content))
     said, again = (
-        costs.pricer(pricing, *given, prefer_reported=prefer_reported)("m") for given in ((content, used), (kept,))
+        costs.pricer(pricing, *given, prefer_reported=prefer_reported)("m") for given in ((content, report), (kept,))
     )
     assert again == said
     assert said.nanos > 0
-
-
-def test_a_usage_is_told_as_it_was_before_it_could_say_more():
-    """An outbox kept by an earlier version is read, and a retry across the upgrade has the same digest."""
-    used = Usage(input=1, cache_read=2, output=3, web_search=4, per_second=Decimal("0.5"), service="batch")
-    kept = [1, 2, 0, 0, 3, 0, 0, 0, 0, 0, 0, 4, 0, "0.5", None, "batch", None]
-    assert list(costs.told(used)) == kept
-    content = (None, kept, None, None, "m")
-    assert costs.pricer(PricingEngine(BATCH), content, prefer_reported=False)("m").nanos > 0
-    assert costs.told(Usage(input=1, file_search=2, search_context="low"))[17:] == (
-        ("file_search", 2),
-        ("search_context", "low"),
-    )
-
-
-BATCH = {
-    "m": {
-        "input_cost_per_token": "0.000001",
-        "output_cost_per_token": "0.000004",
-        "input_cost_per_token_batches": "0.000001",
-        "output_cost_per_token_batches": "0.000004",
-        "input_cost_per_second": "0.0001",
-        "web_search_cost_per_query": "0.01",
-    }
-}

@@ -79,7 +79,8 @@ def _lapsed(on_lapse):
 def test_the_handle_has_the_api_of_the_design():
     """Names, parameters and defaults."""
     assert str(_bare(Reservation.settle)) == (
-        "(self, cost=None, *, usage=None, input_tokens=None, output_tokens=None, model=None, idempotency_key=None)"
+        "(self, cost=None, *, usage=None, input_tokens=None, output_tokens=None, model=None, service='standard', "
+        "idempotency_key=None)"
     )
     assert str(_bare(Reservation.release)) == "(self, *, idempotency_key=None)"
 

@@ -27,10 +27,11 @@ GIVEN = "given"
 
 @frozen
 class Priced:
-    """A cost, and what priced it."""
+    """A cost, what priced it, and the tokens that it is for; None leaves them at what was reserved."""
 
     nanos: int
     price: str = GIVEN
+    tokens: int | None = None
 
 
 @frozen

@@ -146,10 +146,11 @@ def _booked(request: End, record: Record) -> tuple[Amounts, str]:
         return _lapsed_amounts(record), record.price
     if request.verb == "release":
         return NOTHING, ""
-    tokens = record.amounts.tokens if request.tokens is None else request.tokens
     model = next((e.account.scope.id for e in record.entries if e.account.scope.kind == "model"), None)
     cost = request.cost(model)
     priced = cost if isinstance(cost, Priced) else Priced(cost)
+    told = (priced.tokens, request.tokens, record.amounts.tokens)
+    tokens = next(count for count in told if count is not None)
     return Amounts(priced.nanos, tokens, record.amounts.requests), priced.price
 
 

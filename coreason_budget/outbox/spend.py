@@ -62,7 +62,7 @@ class Spend:
             request.digest,
             scopes,
             None if cost is None else cost.nanos,
-            request.tokens,
+            request.tokens if cost is None or cost.tokens is None else cost.tokens,
             1,
             request.reservation_id,
             request.op_id is not None,

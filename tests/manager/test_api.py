@@ -24,8 +24,8 @@ from tests.manager.kit import spent
         (
             # The design's `cost` has no default; left out, the model and its counts give one.
             "record_spend",
-            "(self, user_id, cost=None, project_id=None, model=None, *, tags=None, input_tokens=None, "
-            "output_tokens=None, idempotency_key=None)",
+            "(self, user_id, cost=None, project_id=None, model=None, *, tags=None, usage=None, "
+            "input_tokens=None, output_tokens=None, service='standard', idempotency_key=None)",
         ),
         (
             "reserve",
@@ -35,7 +35,7 @@ from tests.manager.kit import spent
         (
             "settle",
             "(self, reservation_id, cost=None, *, usage=None, model=None, input_tokens=None, output_tokens=None, "
-            "idempotency_key=None, entries=())",
+            "service='standard', idempotency_key=None, entries=())",
         ),
         ("release", "(self, reservation_id, *, idempotency_key=None, entries=())"),
         ("usage", "(self, user_id=None, project_id=None, model=None, tags=None)"),

@@ -72,3 +72,41 @@ def test_an_unknown_reservation_is_a_named_error(budget, id):
         with pytest.raises(ReservationError) as caught:
             call()
         assert (caught.value.reason, caught.value.reservation_id) == ("unknown", id)
+
+
+ANSWER = {
+    "model": "gpt-4o-mini-2024-07-18",
+    "usage": {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1100},
+}
+
+
+def test_an_answer_is_priced_by_its_own_model(budget):
+    """A router or a fallback may have called another model than was reserved: 1000 x 0.15 + 100 x 0.60."""
+    reservation = budget.reserve("alice", 1, model="gpt-4o")
+    assert reservation.settle(usage=ANSWER).cost_usd == Decimal("0.00021")
+
+
+def test_an_answer_of_a_model_without_a_price_is_refused_with_both_names(budget):
+    """Never priced as the one that was reserved; the reservation stands."""
+    reservation = budget.reserve("alice", 1, model="gpt-4o")
+    with pytest.raises(UnknownModelError, match=r"(?s)novel-9.*gpt-4o|gpt-4o.*novel-9"):
+        reservation.settle(usage={**ANSWER, "model": "novel-9"})
+    assert reservation.settle(usage=ANSWER["usage"]).cost_usd == Decimal("0.0035")
+
+
+def test_a_batch_is_half_price_where_its_caller_says_so(budget):
+    """OpenAI's batches do not say what they are."""
+    for usage in (ANSWER["usage"], {**ANSWER, "service_tier": "default"}):
+        cost = budget.record_spend("alice", model="gpt-4o", usage=usage, service="batch").cost_usd
+        assert cost == (Decimal("0.00175") if usage is ANSWER["usage"] else Decimal("0.00021"))
+    reservation = budget.reserve("alice", 1, model="gpt-4o")
+    assert reservation.settle(input_tokens=1000, output_tokens=100, service="batch").cost_usd == Decimal("0.00175")
+
+
+def test_a_call_without_a_reservation_is_booked_by_its_answer(budget):
+    """Once, with its tokens, and its model told by the answer where the caller names none."""
+    first = budget.record_spend("alice", usage=ANSWER, idempotency_key="answer-1")
+    again = budget.record_spend("alice", usage=ANSWER, idempotency_key="answer-1")
+    assert (first.cost_usd, again.replayed) == (Decimal("0.00021"), True)
+    with pytest.raises(InvalidAmountError, match="cost"):
+        budget.record_spend("alice", 1, usage=ANSWER)
