@@ -11,8 +11,10 @@ import math
 import os
 import re
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
+from stat import S_ISREG, S_IWOTH
 from typing import Any, NoReturn
 from urllib.parse import quote
 
@@ -32,23 +34,32 @@ DEFAULT_FILE = "coreason-budget.db"
 
 _NAMESPACE = re.compile(r"[A-Za-z0-9_.-]{1,64}", re.ASCII)
 _FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_HOST = r"([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])?(:[0-9]{1,5})?(/[0-9]*)?"
+_PLACES = dict.fromkeys(("redis", "rediss", "valkey", "valkeys"), _HOST) | dict.fromkeys(("unix", "sqlite"), "/.*")
 _log = logging.getLogger("coreason_budget")
+
+_outside: ContextVar[Mapping[str, str | None]] = ContextVar("outside")
 
 Prices = Mapping[str, Mapping[str, Any]]
 Aliases = Mapping[str, str]
 
 
 def hide_password(url: str | None) -> str | None:
-    """A URL as it may be shown: without user, password and options."""
+    """A URL as it may be shown: without user, password and options, and nothing where it is not surely one."""
     if url is None:
         return None
     scheme, separator, rest = url.partition("://")
-    if not (separator and scheme.isalpha()):
-        scheme, separator, rest = "", "", url
-    before, at, place = rest.rpartition("@")
-    if "?" in before:  # In the password, or before options that hold an `@`: nobody knows.
-        return f"{scheme}{separator}***"
-    return f"{scheme}{separator}{'***@' if at else ''}{place.partition('?')[0]}"
+    if not separator or scheme.lower() not in (*_PLACES, "memory"):
+        return "***"
+    who, at, place = rest.rpartition("@")
+    # A sign of a password that is not percent-encoded: where it ends nobody knows.
+    if at and (rest.count("@") > 1 or not re.fullmatch(r"[^/?#]*", who)) and not rest.startswith("/"):
+        return f"{scheme}://***"
+    if rest.startswith("/"):
+        at, place = "", rest
+    place = place.partition("?")[0]
+    shape = _PLACES.get(scheme.lower(), "/*")
+    return f"{scheme}://{'***@' if at else ''}{place if re.fullmatch(shape, place, re.DOTALL) else '***'}"
 
 
 def environment_name(name: str) -> str:
@@ -169,13 +180,34 @@ def _from_environment(name: str, type_: Any, default: Any) -> Any:
     return default if not text else _read(text, type_, variable)
 
 
-def _environment() -> dict[str, str | None]:
+def _environment() -> Mapping[str, str | None]:
+    """What is set outside, as it was when the configuration in question was begun."""
+    return _outside.get()
+
+
+def _look_outside() -> None:
+    """Read `.env` and the environment, once for all settings."""
+    _outside.set({**_dotenv(), **{name: text for name, text in os.environ.items() if text}})
+
+
+def _dotenv() -> Mapping[str, str | None]:
     path = Path(".env")
     try:
-        dotenv = dotenv_values(path) if path.is_file() else {}
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        reason = f"the working directory may not be entered, so that nobody knows what it says ({error.strerror})"
+        raise ConfigError(f".env: {reason}: start in another folder", field=".env") from None
+    if not S_ISREG(status.st_mode):
+        return {}
+    if os.name == "posix" and status.st_mode & S_IWOTH:
+        reason = f"{path.absolute()} may be written by everybody: chmod o-w .env"
+        raise ConfigError(f".env: {reason}", field=".env")
+    try:
+        return dotenv_values(path, interpolate=False)
     except (OSError, ValueError) as error:
         raise ConfigError(f".env: {path.absolute()} cannot be read: {type(error).__name__}", field=".env") from None
-    return {**dotenv, **{name: text for name, text in os.environ.items() if text}}
 
 
 def _wired(_: type, attributes: "list[Attribute[Any]]") -> "list[Attribute[Any]]":
@@ -299,6 +331,9 @@ class BudgetConfig:
     )
     log_path: Path = _setting(Path("logs/app.log"), "Where the service writes its log, beside stderr.")
 
+    def __attrs_pre_init__(self) -> None:
+        _look_outside()
+
     def __attrs_post_init__(self) -> None:
         known = {environment_name(f.name) for f in fields(BudgetConfig)}
         for variable in sorted(_environment()):
@@ -310,7 +345,9 @@ class BudgetConfig:
     @property
     def url(self) -> str:
         """The ledger's URL, the default filled in."""
-        return self.ledger_url or self.redis_url or f"sqlite:///{quote(str(Path(DEFAULT_FILE).absolute()))}"
+        url = self.ledger_url or self.redis_url or f"sqlite:///{quote(str(Path(DEFAULT_FILE).absolute()))}"
+        scheme, separator, rest = url.partition("://")
+        return f"{scheme.lower()}{separator}{rest}"
 
     @property
     def is_shared(self) -> bool:
@@ -354,6 +391,7 @@ class Setting:
 
 def describe(config: BudgetConfig) -> list[Setting]:
     """Every setting of a configuration, in the order of declaration."""
+    _look_outside()
     return [
         Setting(
             f.name, environment_name(f.name), _show(f, getattr(config, f.name)), _source(config, f), f.metadata["help"]

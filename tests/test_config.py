@@ -2,16 +2,20 @@
 
 import logging
 import os
+import re
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from attrs import NOTHING, fields
 
+from coreason_budget import config as config_module
 from coreason_budget.config import BudgetConfig, describe, environment_name, hide_password
 from coreason_budget.errors import ConfigError
 from coreason_budget.ledger import open_ledger
 from coreason_budget.limits import Limit
+from coreason_budget.testing.fork import in_fork
 
 FIELDS = tuple(field.name for field in fields(BudgetConfig))
 # For each setting: text for the outside, and the value it gives; another text, and its value.
@@ -306,6 +310,59 @@ def test_a_dotenv_that_is_no_text_is_a_config_error(content):
         BudgetConfig()
 
 
+@pytest.mark.skipif(os.name != "posix", reason="this system has no rights of others")
+def test_a_dotenv_that_everybody_may_write_is_refused():
+    """Whoever may log in would set the limits."""
+    _dotenv(port="81")
+    Path(".env").chmod(0o666)
+    with pytest.raises(ConfigError, match=r"\.env: .*may be written by everybody: chmod o-w"):
+        BudgetConfig()
+    Path(".env").chmod(0o664)
+    assert BudgetConfig().port == 81
+
+
+@pytest.mark.parametrize("quotes", ["{}", "'{}'", '"{}"'])
+def test_a_dotenv_is_taken_as_it_is_written(quotes, monkeypatch):
+    """A dollar sign in a key is one, in every kind of quotes; nothing is filled in."""
+    monkeypatch.setenv("NAME", "value")
+    Path(".env").write_text(f"COREASON_BUDGET_API_KEYS={quotes.format('a${NAME}b$NAME')}\n")
+    assert BudgetConfig().api_keys == ("a${NAME}b$NAME",)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_folder_that_may_not_be_entered_is_named(tmp_path, monkeypatch):
+    """Not the file, which may not even be there: as where `sudo -u` starts a service in the home of root."""
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    monkeypatch.chdir(closed)
+    closed.chmod(0)
+
+    def child():
+        if os.geteuid() == 0:
+            os.setuid(65534)
+        with pytest.raises(ConfigError, match=r"\.env: the working directory may not be entered.*another folder"):
+            BudgetConfig()
+
+    try:
+        with in_fork(child):
+            pass
+    finally:
+        closed.chmod(0o700)
+
+
+def test_a_dotenv_is_read_once(monkeypatch):
+    """For all settings of a configuration, and again for the next; listing them reads once more."""
+    _dotenv(port="81")
+    read, times = config_module.dotenv_values, []
+    monkeypatch.setattr(config_module, "dotenv_values", lambda *args, **more: times.append(1) or read(*args, **more))
+    made = BudgetConfig()
+    assert len(times) == 1
+    describe(made)
+    assert len(times) == 2
+    _dotenv(port="82")
+    assert BudgetConfig().port == 82
+
+
 def test_a_folder_named_dotenv_is_no_settings_file():
     """Some tools keep a virtual environment there."""
     Path(".env").mkdir()
@@ -359,6 +416,45 @@ def test_the_error_for_a_ledger_url_shows_no_password(url):
     with pytest.raises(ConfigError, match="allowed are redis://") as caught:
         open_ledger(url)
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("redis+sentinel://h:26379/mymaster", "Redis Sentinel is not supported yet: name one server"),
+        ("rediss+sentinel://h", "Redis Sentinel is not supported yet"),
+        ("sentinel://h1;sentinel://h2", "Redis Sentinel is not supported yet"),
+        ("redis+cluster://h1,h2", "Redis Cluster is not supported yet: name one server"),
+        ("redsi://h", "did you mean redis://?"),
+        ("sqlite3:///b.db", "did you mean sqlite://?"),
+        ("postgresql://h", "unknown scheme; allowed are redis://"),
+        ("localhost:6379", "unknown scheme; allowed are redis://"),
+    ],
+)
+def test_a_scheme_that_is_none_says_what_is_meant(url, why):
+    """And what is allowed, valkey:// among it."""
+    with pytest.raises(ConfigError, match=re.escape(why)) as caught:
+        open_ledger(url)
+    assert "valkey://" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "backend"),
+    [
+        ("REDIS://h", "redis"),
+        ("valkey://h", "redis"),
+        ("Valkeys://h", "redis"),
+        ("SQLite:///b.db", "sqlite"),
+        ("MEMORY://", "memory"),
+    ],
+)
+def test_a_scheme_has_no_case(url, backend):
+    """As everywhere; and the rest of the URL keeps its own."""
+    with closing(open_ledger(url)) as ledger:
+        assert ledger.name == backend
+    with closing(open_ledger(BudgetConfig(ledger_url=url).url)) as ledger:
+        assert ledger.name == backend
+    assert BudgetConfig(ledger_url="UNIX:///Run/R.sock").url == "unix:///Run/R.sock"
 
 
 @pytest.mark.parametrize("host", ["a..b", ".", "x" * 64])

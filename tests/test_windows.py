@@ -220,7 +220,8 @@ def test_an_unknown_zone_is_refused(name):
 def test_utc_needs_no_zone_database(monkeypatch):
     """On a machine without zones UTC works, and another zone's refusal says what to install."""
     monkeypatch.setattr("zoneinfo._tzpath.TZPATH", ())
-    monkeypatch.setitem(sys.modules, "tzdata", None)
+    for name in ("tzdata", *(name for name in sys.modules if name.startswith("tzdata."))):
+        monkeypatch.setitem(sys.modules, name, None)
     ZoneInfo.clear_cache()
     assert load_zone("UTC").utcoffset(None) == timedelta(0)
     with pytest.raises(ConfigError, match="pip install tzdata"):

@@ -23,7 +23,7 @@ def open_ledger(
 
     Args:
         url: ``redis://[user:password@]host[:port][/db]``, ``rediss://`` (TLS), ``unix://path``,
-            ``sqlite:///relative.db`` or ``sqlite:////absolute.db``, ``memory://``.
+            ``valkey://`` and ``valkeys://`` (the same), ``sqlite:///relative.db`` or ``sqlite:////absolute.db``, ``memory://``.
         namespace: Whose budgets; namespaces share a server and nothing in it.
         timezone: The zone whose calendar the windows follow.
         timeout_s: The time one whole operation may take, retries within it.

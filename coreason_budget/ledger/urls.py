@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
 from typing import Any, TypeAlias
 from urllib.parse import unquote, urlsplit
@@ -45,14 +46,18 @@ def _sqlite(url: str, *, allow_eviction: bool, **options: Any) -> Backend:
 def _memory(url: str, *, allow_eviction: bool, namespace: str, timezone: str, **options: Any) -> Backend:
     from coreason_budget.ledger.memory import MemoryLedger
 
-    if url.strip("/") != "memory:":
+    if url.strip("/").lower() != "memory:":
         raise ConfigError("ledger_url: write memory://, without anything behind it", field="ledger_url")
     return MemoryLedger(**options)
 
 
+_LONGEST = 20
+
 SCHEMES = {
     "redis": Scheme("redis://", _redis),
     "rediss": Scheme("rediss://", _redis),
+    "valkey": Scheme("valkey://", _redis),
+    "valkeys": Scheme("valkeys://", _redis),
     "unix": Scheme("unix://", _redis),
     "sqlite": Scheme("sqlite:///path", _sqlite),
     "memory": Scheme("memory://", _memory, is_shared=False),
@@ -66,11 +71,19 @@ def scheme_of(url: str) -> Scheme:
         ConfigError: None. What may be a password is not shown.
     """
     name, separator, _ = url.partition("://")
-    if separator and name in SCHEMES:
+    name = name.lower() if separator else ""
+    if name in SCHEMES:
         return SCHEMES[name]
-    # Without a scheme, what stands at the front may be a password.
-    told = repr(name[:20]) if separator and name.isalpha() else "(none)"
-    raise ConfigError(f"ledger_url: unknown scheme {told}; allowed are {allowed()}", field="ledger_url")
+    raise ConfigError(f"ledger_url: {_unknown(name)}; allowed are {allowed()}", field="ledger_url")
+
+
+def _unknown(name: str) -> str:
+    """What is wrong with a scheme. It is not repeated: what stands at the front may be a password."""
+    for kind in ("sentinel", "cluster"):
+        if kind in name and len(name) < _LONGEST:
+            return f"Redis {kind.capitalize()} is not supported yet: name one server, the primary, as redis://host:port"
+    near = difflib.get_close_matches(name[:_LONGEST], SCHEMES, 1)
+    return f"unknown scheme{f', did you mean {near[0]}://?' if near else ''}"
 
 
 def allowed() -> str:

@@ -122,7 +122,7 @@ def test_nothing_to_accept_writes_nothing(server: FakeServer) -> None:
     assert not ledger.accept()
     status = ledger.status()
     assert (status.trouble, status.epoch, status.since_us, status.sequence) == ("", "", None, 0)
-    assert status.kept == {"server": "redis"}
+    assert status.kept == {"server": "redis", "maxmemory_policy": "noeviction"}
     assert copy_of(server) == {}
     charged(server, 1)
     before = copy_of(server)

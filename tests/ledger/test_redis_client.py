@@ -309,7 +309,7 @@ def test_a_url_says_where_and_the_rest_is_fixed(url: str, expected: dict[str, ob
         ("redis://:hunter2@db:port/0", "not a Redis URL"),
         ("redis://:hunter2@[db/0", "not a Redis URL"),
         ("redis://:hunter2@db..example/0", "not a Redis URL"),
-        ("redis://:hunter2@db?db=first", "not a Redis URL"),
+        ("redis://:hunter2@db?db=first", "db must be a database number"),
         ("http://:hunter2@db", "not a Redis URL"),
     ],
 )

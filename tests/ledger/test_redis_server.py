@@ -14,7 +14,8 @@ from coreason_budget.ledger.redis.codec import pack
 from coreason_budget.ledger.redis.server import check_facts, name_of, read_facts, say
 
 _INFO = (
-    b"# Server\r\nredis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:9.1.0\r\nos:a:b \xff\r\n\r\nodd line\r\n"
+    b"# Server\r\nredis_version:7.2.4\r\nserver_name:valkey\r\nvalkey_version:9.1.0\r\n"
+    b"maxmemory_policy:noeviction\r\nos:a:b \xff\r\n\r\nodd line\r\n"
 )
 _SAFE = {"redis_version": "7.4.0", "maxmemory_policy": "noeviction", "aof_enabled": "1"}
 
@@ -27,15 +28,17 @@ class Answers(Link):
         self.packets: list[bytes] = []
 
     def try_ask(self, packet: bytes, replies: int) -> list[Any]:
-        assert replies == len(self.answers)
         self.packets.append(packet)
-        return self.answers
+        answers, self.answers = self.answers[:replies], self.answers[replies:]
+        assert len(answers) == replies
+        return answers
 
 
 def test_a_server_is_asked_once_for_all_that_it_may_tell() -> None:
     """What INFO says and, if wanted, what CONFIG says; lines that name nothing are passed over."""
     link = Answers(_INFO)
     info = {"redis_version": "7.2.4", "server_name": "valkey", "valkey_version": "9.1.0", "os": "a:b \ufffd"}
+    info["maxmemory_policy"] = "noeviction"
     assert read_facts(link) == info
     assert link.packets == [pack([(b"INFO",)])]
     link = Answers(_INFO, [b"appendfsync", b"always"], [b"save", b""])
@@ -47,9 +50,25 @@ def test_a_server_is_asked_once_for_all_that_it_may_tell() -> None:
 @pytest.mark.parametrize("reply", [None, [], [b"one"], [b"a", b"b", b"c"], b"text", 5])
 def test_what_is_refused_or_not_told_is_left_out(reply: object) -> None:
     """The rest is known all the same."""
-    assert read_facts(Answers(None)) == {}
-    assert read_facts(Answers(None, reply, [b"save", b"900 \xff"]), with_config=True) == {"save": "900 \ufffd"}
-    assert read_facts(Answers(b"role:master", ["save", 5], reply), with_config=True) == {"role": "master", "save": "5"}
+    assert read_facts(Answers(None, reply)) == {}
+    assert read_facts(Answers(None, reply, [b"save", b"900 \xff"], None), with_config=True) == {"save": "900 \ufffd"}
+    told = read_facts(Answers(b"role:master", ["save", 5], reply, None), with_config=True)
+    assert told == {"role": "master", "save": "5"}
+
+
+def test_who_may_not_ask_for_info_asks_for_the_policy_alone() -> None:
+    """It is what decides whether budgets may be kept there at all."""
+    link = Answers(None, [b"maxmemory-policy", b"allkeys-lru"])
+    assert read_facts(link) == {"maxmemory_policy": "allkeys-lru"}
+    assert link.packets == [pack([(b"INFO",)]), pack([(b"CONFIG", b"GET", b"maxmemory-policy")])]
+
+
+def test_a_server_that_does_not_say_is_refused_unless_allowed() -> None:
+    """As one that evicts: nobody knows that it does not."""
+    with pytest.raises(ConfigError, match=r"does not say.*\+info or \+config\|get.*ALLOW_EVICTION=true") as caught:
+        check_facts({"redis_version": "7.4.0"}, allow_eviction=False)
+    assert caught.value.field == "allow_eviction"
+    check_facts({}, allow_eviction=True)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +99,6 @@ def test_an_old_server_is_refused(version: str) -> None:
 def test_a_newer_one_or_one_that_does_not_tell_is_taken(version: str) -> None:
     """Versions are numbers, not text."""
     check_facts(_SAFE | {"redis_version": version}, allow_eviction=False)
-    check_facts({}, allow_eviction=False)
 
 
 @pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-ttl", "anything"])

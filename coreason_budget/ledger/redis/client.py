@@ -6,24 +6,29 @@ repeat transactions whose reply was lost, and hide that a WATCH is gone.
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
 import re
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 from redis.backoff import NoBackoff
-from redis.connection import Connection, parse_url
+from redis.connection import Connection, SSLConnection, UnixDomainSocketConnection
 from redis.exceptions import AuthenticationError, RedisError, ResponseError, TimeoutError
 from redis.retry import Retry
 
-from coreason_budget.errors import ConfigError, LedgerCorruptError, LedgerUnavailableError
+from coreason_budget.errors import LedgerCorruptError, LedgerUnavailableError
+from coreason_budget.ledger.redis.refusals import refusal
+from coreason_budget.ledger.redis.url import read_url
 
+_log = logging.getLogger("coreason_budget")
 _ADDRESS = re.compile(r"[0-9.]+|.*:.*")
-_OPTIONS = ("db", "ssl_ca_certs", "ssl_ca_path", "ssl_certfile", "ssl_cert_reqs", "ssl_check_hostname", "ssl_keyfile")
 
 
 class LinkLostError(Exception):
@@ -97,7 +102,7 @@ class Link:
             return [self._read(connection) for _ in range(replies)]
         except RedisError as error:
             is_refused, is_late = isinstance(error, AuthenticationError), isinstance(error, TimeoutError)
-            raise LinkLostError(str(error), refused=is_refused, closed=not is_refused and not is_late) from error
+            raise LinkLostError(_said(error), refused=is_refused, closed=not is_refused and not is_late) from error
 
     def _read(self, connection: Any) -> Any:
         left_s = self._deadline_s - time.monotonic()
@@ -165,10 +170,15 @@ class Client:
         connection.socket_connect_timeout = connection.socket_timeout = left_s
         try:
             _connect(connection, left_s)
+        except (ResponseError, AuthenticationError) as error:
+            raise _refusal(error) from error
+        except TimeoutError as error:
+            self.close()
+            raise LinkLostError(_in_time(connection), refused=True) from error
         except RedisError as error:
             # A stale pool is as dead as the server that these came from.
             self.close()
-            raise LinkLostError(str(error), refused=True) from error
+            raise LinkLostError(_said(error), refused=True) from error
         connection.socket_timeout = self._timeout_s
         return connection
 
@@ -192,54 +202,71 @@ def _connect(connection: Any, timeout_s: float) -> None:
     thread.start()
     thread.join(timeout_s)
     if thread.is_alive():
-        raise TimeoutError(f"{host} was not reached in time")
+        raise TimeoutError
     if failures:
         raise failures[0]
 
 
-def _connector(url: str, timeout_s: float) -> Callable[[], Any]:
-    settings = _settings(url)
-    made: type[Any] = settings.pop("connection_class", Connection)
-
-    def connect() -> Any:
-        return made(
-            **settings,
-            protocol=2,
-            decode_responses=False,
-            retry=Retry(NoBackoff(), 0),
-            health_check_interval=0,
-            driver_info=None,
-            socket_timeout=timeout_s,
-            socket_connect_timeout=timeout_s,
-        )
-
-    return connect
+def _in_time(connection: Any) -> str:
+    """What to say of a server that was not reached in time."""
+    where = getattr(connection, "host", "") or "the server"
+    if isinstance(connection, _TlsConnection):
+        return f"{where} was not reached in time, or does not speak TLS there (redis:// is without)"
+    return f"{where} was not reached in time"
 
 
-def _settings(url: str) -> dict[str, Any]:
-    try:
-        parts = urlsplit(url)
-        path = parts.path.strip("/")
-        unknown = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True) if name not in _OPTIONS]
-        if unknown:
-            raise ConfigError(
-                f"ledger_url: unknown option {unknown[0]!r}; allowed are {', '.join(_OPTIONS)}", field="ledger_url"
-            )
-        if parts.scheme != "unix" and path and not path.isdigit():
-            raise ConfigError("ledger_url: the path of a Redis URL is a database number, as in /0", field="ledger_url")
-        settings = dict(parse_url(url))  # type: ignore[no-untyped-call]
-        # Looked up later, a name that cannot be one would fail with an error of another kind.
-        str(settings.get("host", "")).encode("idna")
-        return settings
-    except (ValueError, TypeError) as error:
-        if isinstance(error, ConfigError):
+class _TlsConnection(SSLConnection):
+    """A connection by TLS that is heard once before it is used.
+
+    In TLS 1.3 a client has shaken hands before the server looks at its certificate. Whoever then sends
+    finds the line closed, or not, and why it was is told only to those who read.
+    """
+
+    def _connect(self) -> Any:
+        line: Any = super()._connect()  # type: ignore[no-untyped-call]
+        try:
+            self._hear(line)
+        except BaseException:
+            line.close()
             raise
-        raise ConfigError(
-            "ledger_url: is not a Redis URL such as redis://localhost:6379/0", field="ledger_url"
-        ) from None
+        return line
+
+    def _hear(self, line: Any) -> None:
+        with suppress(ssl.SSLEOFError, ConnectionError):
+            line.sendall(b"PING\r\n")
+        heard = b""
+        while not heard.endswith(b"\n"):
+            part = line.recv(1024)
+            if not part:
+                raise ConnectionResetError(errno.ECONNRESET, "the server closed the connection after the TLS handshake")
+            heard += part
 
 
-def _refusal(error: ResponseError) -> LedgerUnavailableError | LedgerCorruptError:
-    if str(error).startswith("WRONGTYPE"):
-        return LedgerCorruptError(f"Redis holds a value of another kind where budgets are kept: {error}")
-    return LedgerUnavailableError(f"Redis refused: {error}")
+_CONNECTIONS: dict[str, type[Any]] = {"tcp": Connection, "tls": _TlsConnection, "unix": UnixDomainSocketConnection}
+
+
+def _connector(url: str, timeout_s: float) -> Callable[[], Any]:
+    address = read_url(url)
+    if address.settings.get("ssl_cert_reqs") == "none":
+        _log.warning("who answers as Redis is not checked, as ssl_cert_reqs=none says: it may be anybody")
+    made: Any = _CONNECTIONS[address.how]
+    return partial(
+        made,
+        **address.settings,
+        protocol=2,
+        decode_responses=False,
+        retry=Retry(NoBackoff(), 0),
+        health_check_interval=0,
+        driver_info=None,
+        socket_timeout=timeout_s,
+        socket_connect_timeout=timeout_s,
+    )
+
+
+def _said(error: RedisError) -> str:
+    """What an error says; with the code word, which redis-py cuts off, where it is the server's."""
+    return str(_refusal(error) if getattr(error, "status_code", None) else error)
+
+
+def _refusal(error: RedisError) -> LedgerUnavailableError | LedgerCorruptError:
+    return refusal(getattr(error, "status_code", None) or "", str(error))

@@ -12,6 +12,7 @@ from coreason_budget.errors import LedgerUnavailableError, OutcomeUnknownError
 from coreason_budget.ledger.redis.client import Client, Link, LinkLostError
 from coreason_budget.ledger.redis.epoch import RedisEpoch
 from coreason_budget.ledger.redis.packets import Writes
+from coreason_budget.ledger.redis.refusals import REFUSED
 
 _REMEMBERED = 10_000
 _LONGEST_NAP_S = 0.05
@@ -87,8 +88,8 @@ class Operations:
                 self._remember(op_id)
 
     def _run(self, attempt: Callable[[Link, Operation], _T | None], operation: Operation, joins: bool) -> _T:
+        problem: Exception | None = None
         while True:
-            problem: Exception | None = None
             operation.failures += 1
             try:
                 with self._client.link(operation.deadline_s) as link:
@@ -100,7 +101,8 @@ class Operations:
             except (LinkLostError, LedgerUnavailableError) as error:
                 if not operation.unsure and (isinstance(error, LedgerUnavailableError) or error.refused):
                     raise _unavailable(error) from error
-                problem = error
+                # The first tells why; those that follow tell of the same line only that it is gone.
+                problem = problem or error
             nap_s = random.uniform(0, min(0.001 * operation.failures, _LONGEST_NAP_S))
             if time.monotonic() + nap_s >= operation.deadline_s:
                 return self._give_up(operation, problem)  # type: ignore[no-any-return]
@@ -126,4 +128,5 @@ class Operations:
 def _unavailable(error: Exception) -> LedgerUnavailableError:
     if isinstance(error, LedgerUnavailableError):
         return error
-    return LedgerUnavailableError(f"Redis does not answer: {error}")
+    said = str(error)
+    return LedgerUnavailableError(said if said.startswith(REFUSED) else f"Redis does not answer: {said}")
