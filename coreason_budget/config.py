@@ -278,8 +278,8 @@ class BudgetConfig:
 
     redis_url: str | None = _secret_url("Redis to keep budgets in. Without it and LEDGER_URL: an SQLite file.")
     ledger_url: str | None = _secret_url(
-        "Where budgets are kept: redis://, rediss://, unix://, sqlite:///path or memory://. Beats REDIS_URL. "
-        "Left out: coreason-budget.db in the working directory."
+        "Where budgets are kept: redis://, rediss://, valkey://, valkeys://, unix://, sqlite:///path or memory://. "
+        "Beats REDIS_URL. Left out: coreason-budget.db in the working directory."
     )
     daily_user_limit_usd: Usd = _setting("10.00", "What every user may spend a day; `unlimited` lifts it.")
     daily_project_limit_usd: Usd = _setting("500.00", "What every project may spend a day.")

@@ -15,6 +15,8 @@ from coreason_budget.ledger.urls import SCHEMES, allowed, scheme_of
 WRITTEN = {
     "redis": ("redis://localhost:1/0", "redis"),
     "rediss": ("rediss://localhost:1", "redis"),
+    "valkey": ("valkey://localhost:1/0", "redis"),
+    "valkeys": ("valkeys://localhost:1", "redis"),
     "unix": ("unix:///nowhere/redis.sock", "redis"),
     "sqlite": ("sqlite:///{}/budget.db", "sqlite"),
     "memory": ("memory://", "memory"),
