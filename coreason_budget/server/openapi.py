@@ -12,15 +12,13 @@ from typing import Any
 from coreason_budget import __version__
 from coreason_budget.model import BUILT_IN_KINDS, KIND_PATTERN, MAX_ID_BYTES, MAX_TAGS
 from coreason_budget.server import schemas
-from coreason_budget.server.reading import KEY_HEADER, QUERY, TAG
-from coreason_budget.server.table import ROUTES, Route
+from coreason_budget.server.reading import KEY_HEADER, TAG, Query
+from coreason_budget.server.table import JSON, ROUTES, Route
 from coreason_budget.wire import outcomes
 from coreason_budget.wire.answers import Json
 from coreason_budget.wire.json_schema import NULL, Schemas
 from coreason_budget.wire.outcomes import Kind
 from coreason_budget.wire.problems import MEDIA_TYPE
-
-DOCUMENT = "openapi.json"
 
 _ID: Json = {"type": "string", **schemas.ID}
 _KEY: Json = {
@@ -49,7 +47,6 @@ _TAGS: Json = {
         "maxProperties": MAX_TAGS,
     },
 }
-_QUERY = [*[{"name": name, "in": "query", "schema": _ID} for name in QUERY], _TAGS]
 
 
 def describe(mounted: str = "", *, with_keys: bool = False) -> Json:
@@ -66,6 +63,9 @@ def describe(mounted: str = "", *, with_keys: bool = False) -> Json:
 def _described(with_keys: bool) -> Json:
     types = Schemas()
     scheme = {"apiKey": {"type": "http", "scheme": "bearer", "description": "One of the service's API_KEYS."}}
+    paths: dict[str, Json] = {}
+    for name, route in ROUTES.items():
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(name, route, types, with_keys)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -73,10 +73,7 @@ def _described(with_keys: bool) -> Json:
             "version": __version__,
             "description": "Budgets that an LLM application cannot overspend: check, reserve and charge, exactly once.",
         },
-        "paths": {
-            f"/{name}": {route.method.lower(): _operation(name, route, types, with_keys)}
-            for name, route in ROUTES.items()
-        },
+        "paths": paths,
         "components": {"schemas": types.named, **({"securitySchemes": scheme} if with_keys else {})},
     }
 
@@ -84,15 +81,20 @@ def _described(with_keys: bool) -> Json:
 def _operation(name: str, route: Route, types: Schemas, with_keys: bool) -> Json:
     written: Json = {"operationId": name, "summary": route.summary, "responses": _responses(route, types, with_keys)}
     if route.asks is not None:
-        body = {"application/json": {"schema": _request(route.asks, types)}}
+        body = {JSON: {"schema": _request(route.asks, types)}}
         written["requestBody"] = {"required": True, "content": body}
-    if route.is_repeatable:
-        written["parameters"] = [_KEY]
-    elif name == "usage":
-        written["parameters"] = _QUERY
-    if with_keys and not route.is_open:
-        written["security"] = [{"apiKey": []}]
+    if parameters := [*_query(route.query), *([_KEY] if route.is_repeatable else [])]:
+        written["parameters"] = parameters
+    if with_keys and route.role is not None:
+        written["security"] = [{"apiKey": [route.role]}]
     return written
+
+
+def _query(query: Query | None) -> list[Json]:
+    if query is None:
+        return []
+    named = [{"name": name, "in": "query", "schema": _ID} for name in query.names]
+    return [*named, _TAGS] if query.takes_tags else named
 
 
 def _request(asked: type[Any], types: Schemas) -> Json:
@@ -112,7 +114,7 @@ def _ways(ways: tuple[schemas.Way, ...]) -> Json:
 
 
 def _responses(route: Route, types: Schemas, with_keys: bool) -> Json:
-    written = {str(status): _answer(shape, types) for status, shape in route.answers.items()}
+    written = {str(status): _answer(route.media_type, shape, types) for status, shape in route.answers.items()}
     if route.ends_in:
         body = {"reservation_id": "$response.body#/reservation_id"}
         written[str(route.status)]["links"] = {end: {"operationId": end, "requestBody": body} for end in route.ends_in}
@@ -122,9 +124,9 @@ def _responses(route: Route, types: Schemas, with_keys: bool) -> Json:
     return written
 
 
-def _answer(shape: Any, types: Schemas) -> Json:
+def _answer(media_type: str, shape: Any, types: Schemas) -> Json:
     schema = types.of(shape)
-    return {"description": types.description(schema), "content": {"application/json": {"schema": schema}}}
+    return {"description": types.description(schema), "content": {media_type: {"schema": schema}}}
 
 
 def _refusal(kinds: list[Kind], types: Schemas) -> Json:

@@ -8,6 +8,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
 
+from attrs import frozen
 from flask import Request
 from werkzeug.exceptions import LengthRequired, RequestEntityTooLarge, RequestTimeout, UnsupportedMediaType
 
@@ -16,10 +17,26 @@ from coreason_budget.wire.problems import bad_request
 
 MAX_BODY_BYTES = 64 * 1024
 KEY_HEADER = "Idempotency-Key"
-QUERY = ("user_id", "project_id", "model")
 TAG = "tags."
 UNREADABLE = (LengthRequired, RequestEntityTooLarge, UnsupportedMediaType, RequestTimeout)
 """What `read_json` raises before it looks at the body."""
+
+
+@frozen
+class Query:
+    """What a query may name, each once: names, and ``tags.KIND`` if it takes tags."""
+
+    names: tuple[str, ...]
+    takes_tags: bool = False
+
+    @property
+    def allowed(self) -> str:
+        """For a person."""
+        return f"{', '.join(self.names)} and {TAG}KIND" if self.takes_tags else ", ".join(self.names)
+
+
+SCOPES = Query(("user_id", "project_id", "model"), takes_tags=True)
+"""Whose accounts are meant."""
 
 _MOST_DIGITS = 40
 _QUOTED = re.compile(r'"([^"\\]*)"')
@@ -77,8 +94,8 @@ def read_key(request: Request) -> str | None:
     return check_id(value, "idempotency_key")
 
 
-def read_query(request: Request) -> dict[str, Any]:
-    """Whose usage is asked for: ``user_id``, ``project_id``, ``model`` and ``tags.KIND``, each once.
+def read_query(request: Request, query: Query) -> dict[str, Any]:
+    """What a query says, under its names; the tags that it takes as ``tags``, None without any.
 
     Raises:
         RequestError: An unknown name, a name twice, or not UTF-8.
@@ -90,16 +107,16 @@ def read_query(request: Request) -> dict[str, Any]:
     found: dict[str, Any] = {}
     tags: dict[str, str] = {}
     for name, value in pairs:
-        kind = name.removeprefix(TAG) if name.startswith(TAG) else None
-        if kind is None and name not in QUERY:
-            raise bad_request(f"{name[:40]}: unknown; allowed are {', '.join(QUERY)} and tags.KIND", field=name[:40])
+        kind = name.removeprefix(TAG) if query.takes_tags and name.startswith(TAG) else None
+        if kind is None and name not in query.names:
+            raise bad_request(f"{name[:40]}: unknown; allowed are {query.allowed}", field=name[:40])
         if name in found or kind in tags:
             raise bad_request(f"{name[:40]}: given twice", field=name[:40])
         if kind is None:
             found[name] = value
         else:
             tags[kind] = value
-    return {**found, "tags": tags or None}
+    return {**found, "tags": tags or None} if query.takes_tags else found
 
 
 def _no_constant(text: str) -> NoReturn:

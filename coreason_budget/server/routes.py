@@ -16,16 +16,14 @@ from coreason_budget.errors import BudgetError, ConfigError
 from coreason_budget.manager import BudgetManager
 from coreason_budget.server import schemas
 from coreason_budget.server.keys import ApiKeys
-from coreason_budget.server.openapi import DOCUMENT, describe
+from coreason_budget.server.openapi import describe
 from coreason_budget.server.reading import read_json, read_key, read_query
-from coreason_budget.server.table import ROUTES, Route
+from coreason_budget.server.table import JSON, ROUTES, Route
 from coreason_budget.wire import answers
 from coreason_budget.wire.outcomes import INTERNAL, Kind
 from coreason_budget.wire.problems import MEDIA_TYPE, Problem, RequestError, problem_of
 
 _log = logging.getLogger("coreason_budget.server")
-# A load balancer and a generator of clients have no key; neither learns anything of a budget.
-_OPEN = ("document", *[name for name, route in ROUTES.items() if route.is_open])
 
 
 def make_blueprint(budget: BudgetManager) -> Blueprint:
@@ -34,8 +32,7 @@ def make_blueprint(budget: BudgetManager) -> Blueprint:
     routes = _Routes(budget)
     for name, route in ROUTES.items():
         view = partial(_view, route, getattr(routes, name))
-        blueprint.add_url_rule(f"/{name}", name, view, methods=[route.method])
-    blueprint.add_url_rule(f"/{DOCUMENT}", "document", routes.document)
+        blueprint.add_url_rule(route.path, name, view, methods=[route.method])
     blueprint.before_request(routes.check_key)
     answer_errors(blueprint)
     return blueprint
@@ -50,8 +47,11 @@ def answer_errors(owner: Blueprint | Flask) -> None:
 
 
 def _view(route: Route, verb: Callable[..., Mapping[str, Any] | Response]) -> Response:
-    answer = verb() if route.asks is None else verb(schemas.structure(read_json(request), route.asks))
-    return answer if isinstance(answer, Response) else _answer(route.status, answer)
+    given: list[Any] = [] if route.asks is None else [schemas.structure(read_json(request), route.asks)]
+    if route.query is not None:
+        given.append(read_query(request, route.query))
+    answer = verb(*given)
+    return answer if isinstance(answer, Response) else _answer(route.status, answer, route.media_type)
 
 
 class _Routes:
@@ -62,12 +62,12 @@ class _Routes:
         self._keys = ApiKeys(budget.config.api_keys)
 
     def check_key(self) -> None:
-        if (request.endpoint or "").rpartition(".")[2] not in _OPEN:
+        if ROUTES[(request.endpoint or "").rpartition(".")[2]].role is not None:
             self._keys.check(request.headers.get("Authorization"))
 
-    def document(self) -> Response:
-        mounted = request.script_root + request.path.removesuffix(f"/{DOCUMENT}")
-        return _answer(200, describe(mounted, with_keys=bool(self._budget.config.api_keys)))
+    def document(self) -> Mapping[str, Any]:
+        mounted = request.script_root + request.path.removesuffix(ROUTES["document"].path)
+        return describe(mounted, with_keys=bool(self._budget.config.api_keys))
 
     def check(self, asked: schemas.Check) -> answers.Allowed:
         if asked.input_tokens is not None:
@@ -127,8 +127,8 @@ class _Routes:
     def release(self, asked: schemas.Release) -> answers.Ended:
         return answers.ended(self._budget.release(asked.reservation_id, idempotency_key=read_key(request)))
 
-    def usage(self) -> answers.Accounts:
-        return answers.accounts(self._budget.usage(**read_query(request)))
+    def usage(self, asked: Mapping[str, Any]) -> answers.Accounts:
+        return answers.accounts(self._budget.usage(**asked))
 
     def health(self) -> answers.Health | Response:
         books = self._budget.books
@@ -140,7 +140,7 @@ class _Routes:
         return answers.healthy(books.ledger_name)
 
 
-def _answer(status: int, body: Mapping[str, Any], media_type: str = "application/json") -> Response:
+def _answer(status: int, body: Mapping[str, Any], media_type: str = JSON) -> Response:
     return Response(json.dumps(body) + "\n", status, content_type=media_type)
 
 

@@ -1,14 +1,17 @@
-"""The table of the service's calls: what each asks, answers and refuses. Routes and document are made from it."""
+"""The table of the service's calls: where each is, who may make it, what it asks, answers and refuses.
+
+Routes, keys and document are made from it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from attrs import frozen
 
 from coreason_budget.server import schemas
-from coreason_budget.server.reading import UNREADABLE
+from coreason_budget.server.reading import SCOPES, UNREADABLE, Query
 from coreason_budget.wire import answers, outcomes
 from coreason_budget.wire.outcomes import Kind
 
@@ -26,32 +29,41 @@ _PRICED = (*_INPUT, outcomes.INVALID_AMOUNT, outcomes.UNKNOWN_MODEL)
 _ENDED = (outcomes.UNKNOWN_RESERVATION, outcomes.RESERVATION_ENDED)
 
 
+JSON = "application/json"
+Role: TypeAlias = Literal["read", "spend", "admin"]
+"""What a key may be allowed, each with those before it. One of the service's API_KEYS may spend."""
+
+
 @frozen(kw_only=True)
 class Route:
-    """One call of the service; its path is its name.
+    """One call of the service.
 
     Attributes:
+        method: Its HTTP method.
+        path: Where it is, below the place of the service.
+        role: Who may make it: the least role of a key. None is everybody, also without a key, and
+            then it has an answer of its own where the ledger has none.
         summary: What it is for.
-        answers: Status -> the type of its JSON; the lowest is the one when all is well.
-        asks: The class of its body; None for a GET.
+        answers: Status -> the type of its answer; the lowest is the one when all is well.
+        media_type: Of that answer.
+        asks: The class of its body, which is JSON; None where it has none.
+        query: What its query may name; None where it is not read.
         refuses: The problems it may answer with, beside those that come with the rest.
         is_repeatable: Whether it takes an idempotency key.
-        is_open: Whether it needs no API key, and is its own answer where the ledger has none.
         ends_in: The calls that take the reservation of its answer.
     """
 
+    method: str
+    path: str
+    role: Role | None
     summary: str
     answers: Mapping[int, Any]
+    media_type: str = JSON
     asks: type[Any] | None = None
+    query: Query | None = None
     refuses: tuple[Kind, ...] = ()
     is_repeatable: bool = False
-    is_open: bool = False
     ends_in: tuple[str, ...] = ()
-
-    @property
-    def method(self) -> str:
-        """Its HTTP method."""
-        return "GET" if self.asks is None else "POST"
 
     @property
     def status(self) -> int:
@@ -60,7 +72,7 @@ class Route:
 
     def kinds(self, with_keys: bool) -> tuple[Kind, ...]:
         """Every problem it may answer with."""
-        if self.is_open:
+        if self.role is None:
             return ()
         return (
             *self.refuses,
@@ -73,12 +85,18 @@ class Route:
 
 ROUTES = {
     "check": Route(
+        method="POST",
+        path="/check",
+        role="read",
         summary="Ask whether a call would fit now",
         asks=schemas.Check,
         answers={200: answers.Allowed},
         refuses=(*_PRICED, outcomes.BUDGET_EXCEEDED),
     ),
     "spend": Route(
+        method="POST",
+        path="/spend",
+        role="spend",
         summary="Book what a call cost",
         asks=schemas.Spend,
         answers={200: answers.Recorded},
@@ -86,6 +104,9 @@ ROUTES = {
         is_repeatable=True,
     ),
     "reserve": Route(
+        method="POST",
+        path="/reserve",
+        role="spend",
         summary="Hold what a call may cost at most",
         asks=schemas.Reserve,
         answers={201: answers.Reserved},
@@ -94,6 +115,9 @@ ROUTES = {
         ends_in=("settle", "release"),
     ),
     "settle": Route(
+        method="POST",
+        path="/settle",
+        role="spend",
         summary="End a reservation with what the call cost",
         asks=schemas.Settle,
         answers={200: answers.Ended},
@@ -101,6 +125,9 @@ ROUTES = {
         is_repeatable=True,
     ),
     "release": Route(
+        method="POST",
+        path="/release",
+        role="spend",
         summary="End a reservation and book nothing",
         asks=schemas.Release,
         answers={200: answers.Ended},
@@ -108,13 +135,27 @@ ROUTES = {
         is_repeatable=True,
     ),
     "usage": Route(
+        method="GET",
+        path="/usage",
+        role="read",
+        query=SCOPES,
         summary="Where the accounts of these scopes and of the whole stand",
         answers={200: answers.Accounts},
         refuses=_INPUT,
     ),
     "health": Route(
+        method="GET",
+        path="/health",
+        role=None,
         summary="Whether the ledger answers",
         answers={200: answers.Healthy, 503: answers.Unhealthy},
-        is_open=True,
+    ),
+    # A generator of clients has no key, and learns nothing of a budget.
+    "document": Route(
+        method="GET",
+        path="/openapi.json",
+        role=None,
+        summary="This document",
+        answers={200: answers.Document},
     ),
 }

@@ -130,6 +130,7 @@ def _health(status: str, ledger: str) -> Json:
     }
 
 
+Document: TypeAlias = Annotated[Mapping[str, Any], Schema(description="The service described in OpenAPI 3.1.")]
 Health: TypeAlias = Mapping[str, str]
 Healthy: TypeAlias = Annotated[Health, Schema(**_health("healthy", "connected"))]
 Unhealthy: TypeAlias = Annotated[Health, Schema(**_health("unhealthy", "disconnected"))]

@@ -16,7 +16,7 @@ from schemathesis.specs.openapi.schemas import OpenApiSchema
 from coreason_budget import BudgetConfig, BudgetManager
 from coreason_budget.model import ID_PATTERN, KIND_PATTERN
 from coreason_budget.server import create_app
-from coreason_budget.server.reading import QUERY, TAG
+from coreason_budget.server.reading import SCOPES, TAG
 from coreason_budget.testing import ManualClock
 from tests.scale import IS_SOAK
 
@@ -108,6 +108,6 @@ class Described:
 
 def _is_allowed_as_sent(url: str) -> bool:
     """A query is text: a tag that was made null or 0 is an id after all, which schemathesis does not see."""
-    names = re.compile(f"{'|'.join(QUERY)}|{re.escape(TAG)}{KIND_PATTERN}")
+    names = re.compile(f"{'|'.join(SCOPES.names)}|{re.escape(TAG)}{KIND_PATTERN}")
     sent = parse_qsl(urlsplit(url).query, keep_blank_values=True)
     return bool(sent) and all(names.fullmatch(name) and re.fullmatch(ID_PATTERN, value) for name, value in sent)

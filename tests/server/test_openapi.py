@@ -33,12 +33,12 @@ def test_it_is_valid_openapi(with_keys: bool) -> None:
 
 
 def test_every_route_is_in_it() -> None:
-    """What the application listens to is what is described, but for the document itself."""
+    """What the application listens to is what is described, the document itself among it."""
     app = service()
     listening = {(rule.rule, method) for rule in app.url_map.iter_rules() for method in rule.methods or ()}
     described = {(path, m.upper()) for path, methods in describe()["paths"].items() for m in methods}
     automatic = {(path, method) for path, method in listening if method in ("HEAD", "OPTIONS")}
-    assert listening - automatic == described | {("/openapi.json", "GET")}
+    assert listening - automatic == described
 
 
 @pytest.mark.parametrize("asked", REQUESTS)
@@ -76,9 +76,11 @@ def test_it_is_served_as_json() -> None:
 
 
 def test_keys_are_in_it_where_there_are_any() -> None:
-    """Every call but health asks for one, and may answer 401 and 403."""
+    """Every call but health and the document asks for one, says for which role, and may answer 401 and 403."""
     for operation in operations(describe(with_keys=True)):
-        is_open = operation["operationId"] == "health"
+        role = ROUTES[operation["operationId"]].role
+        is_open = operation["operationId"] in ("health", "document")
+        assert operation.get("security", [{"apiKey": [role]}]) == [{"apiKey": [role]}]
         assert ("security" in operation, {"401", "403"} <= operation["responses"].keys()) == (not is_open, not is_open)
     document = describe()
     assert "securitySchemes" not in document["components"]
