@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from coreason_budget.pricing.gates import OUTRAGEOUS, gaps, problems
 from coreason_budget.pricing.listing import PriceFile
 from coreason_budget.pricing.price import (
     FEES,
@@ -50,6 +51,7 @@ _MODEL_KEYS = {
     "date_suffix",
     "free",
     "outrageous",
+    "cheap",
     "search_unit",
     "price",
     "service",
@@ -57,8 +59,6 @@ _MODEL_KEYS = {
 _NUMBER = re.compile(r"(?:0|[1-9][0-9]{0,19})(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,2})?", re.ASCII)
 _PROVIDER = re.compile(r"[a-z][a-z0-9_-]{0,63}", re.ASCII)
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
-# More than any list price per million tokens; above it, a table has usually lost a factor of 1000.
-_OUTRAGEOUS = {"input": exact_rate(Decimal(200), 9), "output": exact_rate(Decimal(700), 9)}
 
 
 def read_price_file(reader: Reader, root: Any, *, bundled: bool) -> PriceFile:
@@ -94,6 +94,8 @@ class _File:
             self.reader.fail(keys["models"], "models is empty")
         entries = tuple(self.model(provider, model, node, header, fees) for model, node in models.items())
         self.check_ids(entries, keys["models"])
+        if self.bundled:
+            self.check_siblings(entries, keys["models"])
         return PriceFile(provider, names or (provider,), entries, fees, model_aliases)
 
     def aliases(self, keys: Mapping[str, Any]) -> tuple[tuple[str, ...], dict[str, str]]:
@@ -143,6 +145,12 @@ class _File:
                     self.reader.fail(lines[entry.model], f"{name!r} is already an id of {seen[name]}")
                 seen[name] = entry.model
 
+    def check_siblings(self, entries: tuple[ModelPrice, ...], node: Any) -> None:
+        lines = {key.value: key for key, _ in node.value}
+        for gap in gaps(entries):
+            problem = f"{gap.entry.model}: {gap.meter} is missing; its sibling {gap.sibling.model} has one"
+            self.reader.fail(lines[gap.entry.model], problem)
+
     def model(
         self, provider: str, model: str, node: Any, header: Mapping[str, Any], fees: Mapping[str, int]
     ) -> ModelPrice:
@@ -150,15 +158,15 @@ class _File:
         if "price" not in keys:
             self.reader.fail(node, f"{model} has no price")
         mode = self.word(keys, "mode", model, MODES)
-        flags = {key: key in keys and self.reader.flag(keys[key], f"{model}: {key}") for key in ("free", "outrageous")}
-        histories = _Histories(self.reader, self.bundled, model, mode, fees if mode == "chat" else {}, **flags)
+        free = "free" in keys and self.reader.flag(keys["free"], f"{model}: free")
+        histories = _Histories(self.reader, model, mode, fees if mode == "chat" else {}, free)
         prices = {STANDARD: histories.history(keys["price"], f"{model}: price")}
         if "service" in keys:
             for name, value in self.reader.mapping(keys["service"], f"{model}: service").items():
                 if not _NAME.fullmatch(name) or name == STANDARD:
                     self.reader.fail(value, f"{model}: service: {name!r} is not the name of a further service")
                 prices[name] = histories.history(value, f"{model}: service {name}", prices[STANDARD][-1])
-        return ModelPrice(
+        entry = ModelPrice(
             canonical=f"{provider}/{model}",
             provider=provider,
             model=model,
@@ -172,6 +180,19 @@ class _File:
             search_unit=self.word(keys, "search_unit", model, SEARCH_UNITS),
             **header,
         )
+        allowed = self.allowed(keys, model)
+        for problem in problems(entry, allowed) if self.bundled else ():
+            self.reader.fail(node, f"{model}: {problem}")
+        return entry
+
+    def allowed(self, keys: Mapping[str, Any], model: str) -> tuple[str, ...]:
+        """Read what a person said is true although a gate doubts it."""
+        cheap = self.reader.unique(keys.get("cheap"), f"{model}: cheap")
+        for meter in cheap:
+            if meter not in TOKEN_METERS:
+                self.reader.fail(keys["cheap"], f"{model}: cheap: {meter!r} is not the price of a token")
+        said = "outrageous" in keys and self.reader.flag(keys["outrageous"], f"{model}: outrageous")
+        return (*cheap, OUTRAGEOUS) if said else cheap
 
     def word(self, keys: Mapping[str, Any], key: str, model: str, known: tuple[str, ...]) -> str:
         """Read one of some words, by default the first."""
@@ -186,12 +207,10 @@ class _Histories:
     """Reads the prices of one model: rows, their tiers, and their history."""
 
     reader: Reader
-    bundled: bool
     model: str
     mode: str
     fees: Mapping[str, int]
     free: bool
-    outrageous: bool
 
     def history(self, node: Any, what: str, standard: Period | None = None) -> tuple[Period, ...]:
         rows = node.value if node.id == "sequence" else [node]
@@ -257,8 +276,6 @@ class _Histories:
             if needed not in found:
                 self.reader.fail(node, f"{what}: a {self.mode} model needs a price for {needed}")
         self.check_sizes(keys, found, what)
-        if self.bundled and found.get("cache_read", 0) > found.get("input", 0):
-            self.reader.fail(keys["cache_read"], f"{what}: cache_read is dearer than input")
         return found
 
     def check_sizes(self, keys: Mapping[str, Any], found: Mapping[str, int], what: str) -> None:
@@ -271,9 +288,6 @@ class _Histories:
         rate = exact_price(self.reader, node, meter, what)
         if rate == 0 and not self.free and not (by_request and meter == "input"):
             self.reader.fail(node, f"{what}: a price of 0 needs 'free: true'")
-        ceiling = _OUTRAGEOUS["input" if not meter.startswith(("output", "reasoning")) else "output"]
-        if self.bundled and meter in TOKEN_METERS and ceiling and rate > ceiling and not self.outrageous:
-            self.reader.fail(node, f"{what}: {node.value} is outrageous; if it is true, say 'outrageous: true'")
         return rate
 
 

@@ -148,6 +148,19 @@ def test_a_tool_without_a_price_is_never_free(model: str, used: Usage, named: st
         ENGINE.cost_of(used, model)
 
 
+def test_a_cached_price_is_not_one_of_a_write() -> None:
+    """9,000 of 10,000 tokens read from the cache at 1.875 a million, whatever a source calls it."""
+    usage = {
+        "prompt_tokens": 10000,
+        "completion_tokens": 0,
+        "total_tokens": 10000,
+        "prompt_tokens_details": {"cached_tokens": 9000},
+    }
+    assert ENGINE.cost_of(usage, "ft:gpt-4o-2024-11-20").cost_usd == Decimal("0.020625")
+    written = ENGINE.calculate("azure/eu/gpt-4o", 10000, cache_write_tokens=9000)
+    assert written == ENGINE.calculate("azure/eu/gpt-4o", 10000)
+
+
 @pytest.mark.parametrize(
     ("prices", "cached"),
     [("", "0.10"), ("input_image: 0.80, ", "0.80"), ("input_image: 0.80, cache_read_image: 0.08, ", "0.08")],

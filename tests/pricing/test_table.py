@@ -234,6 +234,55 @@ GATES = {
     "cache read dearer than input": ("  m: {price: {input: 1, cache_read: 2, output: 1}}", 6, "dearer"),
     "outrageous input": ("  m: {price: {input: 200.01, output: 1}}", 6, "outrageous"),
     "outrageous output": ("  m: {price: {input: 1, output: 3200}}", 6, "outrageous"),
+    "outrageous fee": ("  m: {price: {input: 1, output: 1, web_search: 201}}", 6, "outrageous"),
+    "outrageous request": ("  m: {price: {input: 1, output: 1, per_request: 5.01}}", 6, "outrageous"),
+    "cached price under cache_write": (
+        "  m: {price: {input: 1, cache_write: 0.5, output: 1}}",
+        6,
+        "cache_write is cheap",
+    ),
+    "an hour cheaper than five minutes": (
+        "  m: {price: {input: 1, cache_write: 2, cache_write_1h: 1.5, output: 1}}",
+        6,
+        "cache_write_1h is cheaper than cache_write",
+    ),
+    "cached audio dearer than audio": (
+        "  m: {price: {input: 1, output: 1, input_audio: 3, cache_read_audio: 4}}",
+        6,
+        "cache_read_audio is dearer than input_audio",
+    ),
+    "images cheaper than text": ("  m: {price: {input: 2, input_image: 1, output: 2}}", 6, "input_image is cheaper"),
+    "cheaper images of a tier": (
+        "  m: {price: {input: 1, input_image: 1, output: 1, tiers: [{above: 9, input: 2, input_image: 1, output: 2}]}}",
+        6,
+        "above 9: input_image is cheaper than input",
+    ),
+    "tier cheaper than below it": (
+        "  m: {price: {input: 2, output: 2, tiers: [{above: 9, input: 1, output: 2}]}}",
+        6,
+        "above 9: input is cheaper than below it",
+    ),
+    "dear batch": (
+        "  m: {price: {input: 1, output: 2}, service: {batch: {input: 1, output: 3}}}",
+        6,
+        "service batch: output is dearer than standard",
+    ),
+    "alias without the audio of its sibling": (
+        "  m: {price: {input: 1, output: 2}}\n  m-2026-01-02: {price: {input: 1, output: 2, input_audio: 3}}",
+        6,
+        "m: input_audio is missing; its sibling m-2026-01-02 has one",
+    ),
+    "region without an hour of its sibling": (
+        "  us.m-v1:0: {price: {input: 1, cache_write: 2, output: 2}}\n"
+        "  eu.m-v1:0: {price: {input: 1, cache_write: 2, cache_write_1h: 3, output: 2}}",
+        6,
+        "us.m-v1:0: cache_write_1h is missing",
+    ),
+    "latest without the fee of its sibling": (
+        "  m-latest: {price: {input: 1, output: 2}}\n  m: {price: {input: 1, output: 2, web_search: 5}}",
+        6,
+        "m-latest: web_search is missing",
+    ),
 }
 
 
@@ -246,9 +295,32 @@ def test_bundled_files_have_to_pass_the_sanity_gates(text: str, line: int, words
     assert read(BUNDLED + text).models
 
 
-def test_outrageous_price_may_be_meant() -> None:
-    """`outrageous: true` lists the exception."""
-    assert read(BUNDLED + "  m: {outrageous: true, price: {input: 500, output: 900}}", bundled=True).models
+MEANT = {
+    "outrageous": "  m: {outrageous: true, price: {input: 500, output: 900, web_search: 300}}",
+    "cheap write": "  m: {cheap: [cache_write], price: {input: 1, cache_write: 0.5, output: 1}}",
+    "discounts of a sibling": (
+        "  m: {price: {input: 1, output: 2}}\n"
+        "  m-2026-01-02: {price: {input: 1, cache_read: 0.5, output: 2}}"  # no discount is no gift
+    ),
+    "another price of text": (
+        "  m: {price: {input: 1, output: 2}}\n  m-2026-01-02: {price: {input: 2, output: 2, input_audio: 3}}"
+    ),
+    "another model": "  m-4: {price: {input: 1, output: 2}}\n  m-5: {price: {input: 1, output: 2, input_audio: 3}}",
+    "a dear priority": "  m: {price: {input: 1, output: 2}, service: {priority: {input: 3, output: 4}}}",
+}
+
+
+@pytest.mark.parametrize("text", MEANT.values(), ids=MEANT)
+def test_what_is_meant_passes_the_gates(text: str) -> None:
+    """Said as an exception, or no fault: the gates refuse no more than slips."""
+    assert read(BUNDLED + text, bundled=True).models
+
+
+@pytest.mark.parametrize("cheap", ["web_search", "outrageous"])
+def test_only_prices_of_tokens_are_said_to_be_cheap(cheap: str) -> None:
+    """A word that lists no exception would hide one."""
+    with pytest.raises(ConfigError, match=f"cheap: '{cheap}' is not the price of a token"):
+        read(BUNDLED + f"  m: {{cheap: [{cheap}], {PRICE}}}", bundled=True)
 
 
 def test_rerank_is_sold_by_the_request() -> None:

@@ -8,14 +8,14 @@ from pathlib import Path
 import click
 
 from coreason_budget.errors import ConfigError
-from coreason_budget.pricing.refresh.choices import Choices, FileChoice, read_choices
+from coreason_budget.pricing.refresh.choices import Choices, read_choices
+from coreason_budget.pricing.refresh.fill import Makers
 from coreason_budget.pricing.refresh.genai import read_genai
 from coreason_budget.pricing.refresh.group import Sources, merged_entries
 from coreason_budget.pricing.refresh.litellm import read_litellm
-from coreason_budget.pricing.refresh.merge import Merged
 from coreason_budget.pricing.refresh.report import Report
 from coreason_budget.pricing.refresh.update import update
-from coreason_budget.pricing.table import PRICES
+from coreason_budget.pricing.table import PRICES, load_file
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -60,6 +60,7 @@ def main(
 def refresh(sources: Sources, choices: Choices, prices: Path, today: date, *, write: bool) -> Report:
     """Bring every file up to date; give the report. A file is written only if its text changed."""
     report = Report()
+    makers = Makers([entry for path in sorted(prices.glob("*.yaml")) for entry in load_file(path, bundled=True).models])
     with click.progressbar(
         choices.files, label="Comparing", item_show_func=lambda file: file.title if file else None
     ) as files:
@@ -68,18 +69,13 @@ def refresh(sources: Sources, choices: Choices, prices: Path, today: date, *, wr
             core = [one for one in merged if file.is_core(one.entry.model)]
             hosted = [one for one in merged if not file.is_core(one.entry.model)]
             for folder, some in ((prices, core), (prices / "hosts", hosted)):
-                _refresh_file(folder / f"{file.name}.yaml", file, some, choices, today, report, write)
+                path = folder / f"{file.name}.yaml"
+                old = path.read_text(encoding="utf-8") if path.exists() else None
+                new = update(file, old, some, choices, today, report, makers)
+                if write and new is not None and new != old:
+                    folder.mkdir(parents=True, exist_ok=True)
+                    path.write_text(new, encoding="utf-8")
     return report
-
-
-def _refresh_file(
-    path: Path, file: FileChoice, merged: list[Merged], choices: Choices, today: date, report: Report, write: bool
-) -> None:
-    old = path.read_text(encoding="utf-8") if path.exists() else None
-    new = update(file, old, merged, choices, today, report)
-    if write and new is not None and new != old:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(new, encoding="utf-8")
 
 
 if __name__ == "__main__":

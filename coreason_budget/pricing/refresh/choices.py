@@ -14,7 +14,7 @@ from coreason_budget.yaml_nodes import Reader
 
 BUNDLED = Path(__file__).with_name("choices.yaml")
 DEFAULT_SOURCE = "https://github.com/BerriAI/litellm/blob/main/model_prices_and_context_window.json"
-_RULES = ("hold", "take", "free", "outrageous", "leave_out")
+_RULES = ("hold", "take", "free", "outrageous", "cheap", "on_top", "leave_out")
 
 
 @attrs.frozen

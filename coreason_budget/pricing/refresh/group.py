@@ -12,6 +12,7 @@ import attrs
 
 from coreason_budget.pricing.price import STANDARD, ModelPrice, Period, Rates
 from coreason_budget.pricing.refresh.choices import Choices, FileChoice
+from coreason_budget.pricing.refresh.fill import without_cheap_writes, writes_on_top
 from coreason_budget.pricing.refresh.genai import genai_offer, ids_of
 from coreason_budget.pricing.refresh.litellm import litellm_offer
 from coreason_budget.pricing.refresh.merge import LITELLM, Merged, merge
@@ -73,6 +74,7 @@ def _litellm_offers(
                 report.refused(f"{file.provider}/{model}", f"litellm: {error}")
                 continue
             offer = free
+        offer = _believed(offer, choices)
         found[model] = _dearer(found[model], offer) if model in found else offer
     return found
 
@@ -102,6 +104,7 @@ def _genai_offers(
                     report.refused(f"{file.provider}/{name}", f"genai-prices: {error}")
                     continue
                 offer = free
+            offer = _believed(offer, choices)
             said_ids = tuple(offer.entry.ids())
             # "perplexity/sonar" is another model than "sonar"; "x-ai/grok-4.5" is not.
             ids = [one for one in said_ids if wanted(one) and (file.bare(one) == one or file.bare(one) not in said_ids)]
@@ -117,6 +120,17 @@ def _free(file: FileChoice, model: str, values: Iterable[Any], choices: Choices)
         return None
     zero = Period(None, (Rates(-1, {"input": 0, "output": 0}),))
     return Offer(ModelPrice(f"{file.provider}/{model}", file.provider, model, {STANDARD: (zero,)}), (f"free: {why}",))
+
+
+def _believed(offer: Offer, choices: Choices) -> Offer:
+    """Leave out or mend what a source says of cache writes, unless a person said that it is true."""
+    canonical = offer.entry.canonical
+    if (why := choices.why("on_top", canonical)) is not None:
+        return Offer(writes_on_top(offer.entry), (*offer.notes, f"cache_write with the input price: {why}"))
+    if choices.why("cheap", canonical) is not None:
+        return offer
+    entry, notes = without_cheap_writes(offer.entry)
+    return Offer(entry, (*offer.notes, *notes))
 
 
 def _dearer(one: Offer, two: Offer) -> Offer:

@@ -12,7 +12,16 @@ from coreason_budget.pricing.price import STANDARD, TOKEN_METERS, ModelPrice, Pe
 # Sources keep floats: 1.6499999999999998e-06 is meant as 1.65e-06.
 _MEANT = Context(prec=12)
 _NANOS_PER_MILLION = 15
-_FALLBACKS = {"cache_read": "input", "cache_write": "input", "cache_write_1h": "cache_write", "reasoning": "output"}
+_FALLBACKS = {
+    "cache_read": "input",
+    "cache_write": "input",
+    "cache_write_1h": "cache_write",
+    "input_audio": "input",
+    "input_image": "input",
+    "reasoning": "output",
+    "output_audio": "output",
+    "output_image": "output",
+}
 Row = dict[str, int]
 Table = dict[int, Row]
 

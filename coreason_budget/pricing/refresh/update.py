@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 
 import attrs
@@ -12,6 +12,7 @@ from coreason_budget.errors import ConfigError
 from coreason_budget.pricing.lookup import undated
 from coreason_budget.pricing.price import METER_EXPONENTS, STANDARD, TOKEN_METERS, ModelPrice, Period, Rates
 from coreason_budget.pricing.refresh.choices import Choices, FileChoice
+from coreason_budget.pricing.refresh.fill import Makers, from_siblings, with_rows
 from coreason_budget.pricing.refresh.merge import Merged
 from coreason_budget.pricing.refresh.report import Report
 from coreason_budget.pricing.refresh.write import entry_text, usd_text
@@ -53,7 +54,13 @@ def read_blocks(text: str, name: str) -> list[Block]:
 
 
 def update(
-    file: FileChoice, old: str | None, merged: Iterable[Merged], choices: Choices, today: date, report: Report
+    file: FileChoice,
+    old: str | None,
+    merged: Iterable[Merged],
+    choices: Choices,
+    today: date,
+    report: Report,
+    makers: Makers,
 ) -> str | None:
     """Give the new text of a file; None if it would be empty.
 
@@ -64,9 +71,10 @@ def update(
         choices: What a person decided.
         today: The day of the comparison, and the first of a price that changed.
         report: Takes what happened.
+        makers: Fill what a host does not publish.
     """
     head = _head(file, old, today)
-    return _Update(file, choices, today, report, head, _fees(head, file.name)).run(old, merged)
+    return _Update(file, choices, today, report, head, _fees(head, file.name), makers).run(old, merged)
 
 
 @attrs.define
@@ -76,7 +84,8 @@ class _Update:
     today: date
     report: Report
     head: str
-    fees: Mapping[str, int] = attrs.field(factory=dict)
+    fees: Mapping[str, int]
+    makers: Makers
     blocks: dict[str, Block] = attrs.field(factory=dict)
     owner: dict[str, ModelPrice] = attrs.field(factory=dict)
 
@@ -87,6 +96,7 @@ class _Update:
         met: set[str] = set()
         for one in merged:
             met |= self.take(one)
+        self.fill()
         for model in sorted(before - met):
             self.report.gone(f"{self.file.provider}/{model}")
         body = "".join(self.blocks[model].text for model in sorted(self.blocks))
@@ -120,6 +130,20 @@ class _Update:
             self.add(merged, new_ids, next(iter(known.values()), None))
         return set(known)
 
+    def fill(self) -> None:
+        """Add what a maker or a sibling of the same price states, where that is dearer than the fall-back."""
+        for block in list(self.blocks.values()):
+            entry, notes = self.makers.fill(block.entry)
+            self.note(entry, notes)
+        for entry, notes in from_siblings([block.entry for block in self.blocks.values()]):
+            self.note(entry, notes)
+
+    def note(self, entry: ModelPrice, notes: list[str]) -> None:
+        if not notes or self.choices.why("hold", entry.canonical) is not None:
+            return
+        if self.write(entry, (*self.blocks[entry.model].comments, *notes)):
+            self.report.added(entry.canonical, "; ".join(notes))
+
     def add(self, merged: Merged, ids: list[str], known: ModelPrice | None) -> None:
         if known is not None and self.alike(known, merged.entry):
             current = self.owner[known.model]
@@ -137,6 +161,8 @@ class _Update:
         for service, theirs in merged.entry.prices.items():
             now = _on(theirs, self.today)
             mine = _on(prices[service], self.today) if service in prices else None
+            if mine is not None:
+                now = _kept_dearer(mine, now)
             if mine is None:
                 prices[service] = theirs
                 self.report.added(f"{entry.canonical} {service}", _price_text(merged.entry, service))
@@ -157,12 +183,15 @@ class _Update:
 
     def write(self, entry: ModelPrice, comments: Iterable[str]) -> bool:
         """Put an entry into the file if it passes the table's own gates."""
-        outrageous = self.choices.why("outrageous", f"{self.file.provider}/{entry.model}") is not None
-        text = entry_text(without_fees(entry, self.fees), comments, outrageous=outrageous)
+        canonical = f"{self.file.provider}/{entry.model}"
+        outrageous = self.choices.why("outrageous", canonical) is not None
+        why = self.choices.why("cheap", canonical)
+        cheap = [] if why is None else [why.partition(": ")[0]]
+        text = entry_text(without_fees(entry, self.fees), comments, outrageous=outrageous, cheap=cheap)
         try:
             (read,) = parse((self.head + text).encode(), self.file.name, bundled=True).models
         except ConfigError as error:
-            self.report.refused(f"{self.file.provider}/{entry.model}", str(error).partition(": ")[2])
+            self.report.refused(canonical, str(error).partition(": ")[2])
             return False
         self.put(Block(read, text))
         return True
@@ -183,20 +212,12 @@ def _fees(head: str, name: str) -> Mapping[str, int]:
 
 def with_fees(entry: ModelPrice, fees: Mapping[str, int]) -> ModelPrice:
     """Give an entry that states the fees of its file too, as a read one does."""
-    return _with_rows(entry, lambda meters: {**fees, **meters}) if entry.mode == "chat" else entry
+    return with_rows(entry, lambda row: {**fees, **row.meters}) if entry.mode == "chat" else entry
 
 
 def without_fees(entry: ModelPrice, fees: Mapping[str, int]) -> ModelPrice:
     """Leave out what the head of the file says already."""
-    return _with_rows(entry, lambda meters: {meter: rate for meter, rate in meters.items() if fees.get(meter) != rate})
-
-
-def _with_rows(entry: ModelPrice, changed: Callable[[Mapping[str, int]], Mapping[str, int]]) -> ModelPrice:
-    def again(period: Period) -> Period:
-        return Period(period.since, tuple(Rates(row.above, changed(row.meters)) for row in period.rows))
-
-    prices = {service: tuple(map(again, periods)) for service, periods in entry.prices.items()}
-    return attrs.evolve(entry, prices=prices)
+    return with_rows(entry, lambda row: {meter: rate for meter, rate in row.meters.items() if fees.get(meter) != rate})
 
 
 def _with_flats(mine: Period, theirs: Period) -> Period:
@@ -204,6 +225,17 @@ def _with_flats(mine: Period, theirs: Period) -> Period:
     stated = theirs.rows[0].meters
     new = {meter: rate for meter, rate in stated.items() if meter not in {*TOKEN_METERS, *mine.rows[0].meters}}
     return Period(mine.since, tuple(Rates(row.above, {**row.meters, **new}) for row in mine.rows)) if new else mine
+
+
+def _kept_dearer(mine: Period, theirs: Period) -> Period:
+    """Keep the prices that the sources no longer state, where they are dearer than what would take their place."""
+    before = {row.above: row.meters for row in mine.rows}
+
+    def kept(row: Rates) -> Rates:
+        more = {meter: rate for meter, rate in before.get(row.above, {}).items() if rate > (row.rate(meter) or 0)}
+        return Rates(row.above, {**more, **row.meters})
+
+    return Period(theirs.since, tuple(map(kept, theirs.rows)))
 
 
 def _on(periods: tuple[Period, ...], today: date) -> Period:

@@ -48,10 +48,12 @@ def usd_text(rate: int, meter: str) -> str:
     return f"{whole}.{part.rstrip('0').ljust(2, '0')}"
 
 
-def entry_text(entry: ModelPrice, comments: Iterable[str] = (), *, outrageous: bool = False) -> str:
+def entry_text(
+    entry: ModelPrice, comments: Iterable[str] = (), *, outrageous: bool = False, cheap: Iterable[str] = ()
+) -> str:
     """Give the lines of an entry: its comments, then one line where that fits, else one a key."""
     lines = [f"  # {comment}" for comment in dict.fromkeys(comments)]
-    keys = list(_head(entry, outrageous))
+    keys = list(_head(entry, outrageous, tuple(cheap)))
     standard = entry.prices[STANDARD]
     services = {name: periods for name, periods in entry.prices.items() if name != STANDARD}
     if not services and len(standard) == 1:
@@ -67,7 +69,7 @@ def entry_text(entry: ModelPrice, comments: Iterable[str] = (), *, outrageous: b
     return "\n".join((*lines, ""))
 
 
-def _head(entry: ModelPrice, outrageous: bool) -> Iterable[str]:
+def _head(entry: ModelPrice, outrageous: bool, cheap: tuple[str, ...]) -> Iterable[str]:
     if entry.mode != "chat":
         yield f"mode: {entry.mode}"
     if entry.snapshots:
@@ -84,6 +86,8 @@ def _head(entry: ModelPrice, outrageous: bool) -> Iterable[str]:
         yield "free: true"
     if outrageous:
         yield "outrageous: true"
+    if cheap:
+        yield f"cheap: [{', '.join(cheap)}]"
     if entry.search_unit != "query":
         yield f"search_unit: {entry.search_unit}"
 
