@@ -32,6 +32,7 @@ class Family:
         is_it: Tells it where the marks alone do not.
         parts: Gives the parts of a usage that is a sum of several; None leaves it at one.
         is_sum: A sum over nobody knows how many requests, unless it says so.
+        tells_cost: A cost in it is the provider's own; a framework's is an estimate of its own.
         untold: The count of a role that was not told, where that is not none.
     """
 
@@ -43,6 +44,7 @@ class Family:
     is_it: Callable[[Fields], bool] | None = None
     parts: Parts | None = None
     is_sum: bool = False
+    tells_cost: bool = True
     untold: Mapping[str, int] = Factory(dict)
 
     def claims(self, fields: Fields) -> bool:

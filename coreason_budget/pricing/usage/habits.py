@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
-from attrs import frozen
+from attrs import Factory, frozen
 
 from coreason_budget.errors import InvalidAmountError
 from coreason_budget.pricing.buckets import Usage, minus
@@ -39,6 +39,10 @@ class Maker(Protocol):
     def reasoning_in_output(self) -> bool | None:
         """Its output count contains reasoning; None is not known."""
 
+    @property
+    def provider(self) -> str:
+        """Who bills, as the price table names it."""
+
 
 @frozen
 class Habits:
@@ -52,6 +56,10 @@ class Habits:
         untold_ttl: How long writes are kept of which nobody tells: ``written_5m`` or ``written_1h``.
         rest_is_reasoning: What only the total tells is reasoning, where the model's maker counts it beside.
         outgrows_split: Writes may be more than their split: of what came on top nobody knows the time.
+        of: Other habits for the models of some providers.
+        loses_writes: It has no place for what was written to a cache. A model whose maker counts the cache beside
+            the input is refused then: if cached tokens are told at all where the input lacks the writes
+            (``beside``), if they are not 0 where it contains them (``inside``).
     """
 
     cache: tuple[Habit, ...] = (INSIDE,)
@@ -60,6 +68,8 @@ class Habits:
     untold_ttl: str = "written_5m"
     outgrows_split: bool = False
     rest_is_reasoning: bool = False
+    of: Mapping[str, Habits] = Factory(dict)
+    loses_writes: Literal["", "beside", "inside"] = ""
 
 
 class _Counts:
@@ -93,6 +103,8 @@ def disjoint(
             allows, or shares do not add up; names the field.
     """
     told = _Counts(counts, names)
+    habits = habits if maker is None else habits.of.get(maker.provider, habits)
+    _refuse_lost_writes(told, habits, maker)
     short, hour = _written(told, habits)
     written = short + hour
     cache, reasoning_at, rest = _choose(told, habits, maker, written)
@@ -135,6 +147,17 @@ def disjoint(
 
 # Roles that are fields of a usage as they stand.
 _AS_TOLD = (*FEES, "per_image", "per_second", "per_request", "search_context")
+
+
+def _refuse_lost_writes(told: _Counts, habits: Habits, maker: Maker | None) -> None:
+    if not habits.loses_writes or maker is None or maker.cached_in_input or "written" in told:
+        return
+    if told["cached"] or (habits.loses_writes == "beside" and "cached" in told):
+        raise InvalidAmountError(
+            f"{told.name('cached')}: beside it this shape has no place for what was written to a cache, which this "
+            "model's provider bills; pass the provider's own answer or usage",
+            field=told.name("cached"),
+        )
 
 
 def _beside(told: _Counts) -> int:

@@ -28,6 +28,8 @@ _TABLE: Table = {
     "candidatesTokensDetails": _OUT,
     "tool_use_prompt_tokens_details": _TOOL,
     "toolUsePromptTokensDetails": _TOOL,
+    # Of Claude, by Google's agent kit.
+    "cache_creation_input_tokens": "written",
     "traffic_type": NOTHING,
     "trafficType": NOTHING,
 }
@@ -35,5 +37,6 @@ ANSWER = Family(
     "google.answer",
     ("prompt_token_count", "promptTokenCount"),
     _TABLE,
-    Habits(cache=(INSIDE,), reasoning=(BESIDE,)),
+    # Google's agent kit puts the counts of others under these names: their output contains the reasoning.
+    Habits(cache=(INSIDE,), reasoning=(BESIDE, INSIDE), loses_writes="inside"),
 )

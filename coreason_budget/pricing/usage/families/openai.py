@@ -37,9 +37,12 @@ INPUT_DETAILS: Table = {
     "video_tokens": "video",
     "cached_tokens_details": _CACHED_KINDS,
     "web_search_requests": "web_search",
+    # LiteLLM: a share of Gemini's prompt.
+    "tool_use_tokens": NOTHING,
 }
 OUTPUT_DETAILS: Table = {
     "reasoning_tokens": "reasoning",
+    "thinking_tokens": "reasoning",
     "text_tokens": "text_out",
     "audio_tokens": "audio_out",
     "image_tokens": "image_out",
@@ -57,7 +60,11 @@ _TOOLS: Table = {
 }
 _BOTH: Table = {
     "total_tokens": "total",
-    "server_tool_use": {"web_search_requests": "web_search"},
+    "server_tool_use": {
+        "web_search_requests": "web_search",
+        "web_fetch_requests": NOTHING,
+        "tool_search_requests": NOTHING,
+    },
     "server_side_tool_usage_details": _TOOLS,
     "num_sources_used": NOTHING,
     "connector_tokens": "connectors",
@@ -92,6 +99,8 @@ _CHAT: Table = {
     "prompt_cache_hit_tokens": "cached",
     "prompt_cache_miss_tokens": "fresh",
     "cache_creation_input_tokens": "written",
+    # Haystack's of Anthropic.
+    "cache_creation": _BY_TIME,
     "reasoning_tokens": "reasoning",
 }
 CHAT = Family(
@@ -128,6 +137,7 @@ RESPONSES = Family(
     ("input_tokens",),
     {
         **_BOTH,
+        "requests": "requests",
         "input_tokens": "prompt",
         "output_tokens": "output",
         "input_tokens_details": INPUT_DETAILS,
