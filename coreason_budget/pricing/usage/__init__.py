@@ -14,7 +14,7 @@ nobody knows how many.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from attrs import evolve
@@ -24,11 +24,14 @@ from coreason_budget.pricing.buckets import Usage
 from coreason_budget.pricing.price import STANDARD
 from coreason_budget.pricing.usage.answer import Found, hint, locate
 from coreason_budget.pricing.usage.families import FAMILIES
+from coreason_budget.pricing.usage.family import Family
 from coreason_budget.pricing.usage.fees import fees_beside
 from coreason_budget.pricing.usage.fields import Fields, fields_of
 from coreason_budget.pricing.usage.habits import Maker
 from coreason_budget.pricing.usage.report import Part, Report
 from coreason_budget.pricing.usage.reported import reported_nanos
+from coreason_budget.pricing.usage.runs import answers_of
+from coreason_budget.pricing.usage.told import refuse_counts
 
 __all__ = ["Part", "Report", "Usage", "buckets_of", "read_report", "read_usage"]
 
@@ -52,6 +55,8 @@ def read_report(source: object, service: str = STANDARD) -> Report:
         return source
     if isinstance(source, Usage):
         return Report.of(source)
+    if (answers := answers_of(source)) is not None:
+        return _of_answers(answers, service)
     found = locate(source, _is_usage)
     if found is None:
         by_model = _by_model(source, service)
@@ -63,6 +68,14 @@ def read_report(source: object, service: str = STANDARD) -> Report:
     return Report(_parts(found, service), found.model())
 
 
+def _of_answers(answers: Sequence[object], service: str) -> Report:
+    """Put the parts of a run's answers together, each with the model that its answer names."""
+    if not answers:
+        raise InvalidAmountError("usage: a run without an answer", field="usage")
+    reports = [read_report(answer, service) for answer in answers]
+    return Report(tuple(evolve(part, model=part.model or report.model) for report in reports for part in report.parts))
+
+
 def _is_usage(fields: Fields) -> bool:
     return FAMILIES.find(fields) is not None
 
@@ -70,13 +83,27 @@ def _is_usage(fields: Fields) -> bool:
 def _parts(found: Found, service: str) -> tuple[Part, ...]:
     family = FAMILIES.find(found.usage)
     assert family is not None
+    _refuse_strays(family, found.around, service)
     first, *others = family.read(found.usage, found.service(service))
     fees = {role: count for role, count in fees_beside(found.around).items() if role not in first.counts}
-    first = evolve(first, counts={**first.counts, **fees}, reported_nanos=reported_nanos(found.usage))
+    reported = reported_nanos(found.usage) if family.tells_cost else None
+    first = evolve(first, counts={**first.counts, **fees}, reported_nanos=reported)
     parts = (first, *others)
     if not any(count for part in parts for role, count in part.counts.items() if role != "total"):
         raise InvalidAmountError("usage: nothing at all; the stream ended without its usage", field="usage")
     return parts
+
+
+def _refuse_strays(family: Family, around: tuple[Fields, ...], service: str) -> None:
+    """Refuse a count that stands beside the usage, in its answer or in what a framework makes of it."""
+    if not around:
+        return
+    if (wrapper := FAMILIES.find(around[0])) is not None:
+        wrapper.read(around[0], service)
+        return
+    for name, value in around[0].items():
+        if type(row := family.table.get(name)) is str and row:
+            refuse_counts(name, value)
 
 
 def _by_model(source: object, service: str) -> Report | None:

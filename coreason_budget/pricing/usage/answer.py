@@ -11,9 +11,12 @@ from coreason_budget.errors import InvalidAmountError
 from coreason_budget.pricing.price import STANDARD
 from coreason_budget.pricing.usage.fields import Fields, fields_of, is_absent, word
 
-_INSIDE = ("usage", "usage_metadata", "usageMetadata", "meta")
+_INSIDE = ("usage", "usage_metadata", "usageMetadata", "meta", "usage_details", "token_usage", "metrics")
+# Where frameworks keep the provider's own answer or usage, which tells more than what they make of it.
+_ORIGINALS = ("raw", "inner_content", "completion", "response_metadata", "providerMetadata")
+_PLACES = (*_ORIGINALS, *_INSIDE)
 # What an event or a wrapper has around the answer.
-_ENVELOPES = ("response", "data", "delta", "metadata", "message", "x_groq", "result")
+_ENVELOPES = ("response", "data", "delta", "metadata", "message", "x_groq", "result", "context_wrapper")
 _MAX_DEPTH = 4
 
 # Names under which providers report that a call ran at the standard price.
@@ -28,6 +31,7 @@ _SERVICES = {
     "on_demand_flex": "flex",
 }
 _PLAIN = ("", STANDARD, "global", "not_available")
+_METADATA = ("response_metadata", "provider_details", "response")
 _TIERS = ("service_tier", "serviceTier", "traffic_type", "trafficType")
 _MODELS = ("model", "model_name", "modelVersion", "model_version", "modelId", "model_id", "response_model")
 
@@ -40,11 +44,12 @@ class Found:
     around: tuple[Fields, ...] = ()
 
     def levels(self) -> Iterator[Fields]:
-        """Give the usage, then what is around it, each with its ``response_metadata`` (LangChain's place for tiers)."""
+        """Give the usage, then what is around it, each with the level where frameworks put tiers and model."""
         for level in (self.usage, *self.around):
             yield level
-            if not is_absent(inner := level.get("response_metadata")):
-                yield fields_of(inner)
+            for name in _METADATA:
+                if not is_absent(inner := level.get(name)):
+                    yield fields_of(inner)
 
     def service(self, asked: str) -> str:
         """Give the granted service: fast mode and a region are prices of their own, ``fast``, ``batch_us``."""
@@ -93,11 +98,13 @@ def _locate(fields: Fields, is_usage: Callable[[Fields], bool], around: tuple[Fi
             "usage: a message_start has the counts of a stream's start; pass the final message, or all its events",
             field="usage",
         )
-    for name in _INSIDE:
-        if not is_absent(inner := fields.get(name)):
-            found = _locate(fields_of(inner), is_usage, (fields, *around), depth + 1) if depth < _MAX_DEPTH else None
+    for name in _PLACES if depth < _MAX_DEPTH else ():
+        if name in fields and (inner := _inner(name, fields_of(fields[name]))):
+            found = _locate(inner, is_usage, (fields, *around), depth + 1)
             if found is not None or name == "usage":
                 return found
+            if name in _ORIGINALS and _has_counts(inner):
+                raise InvalidAmountError(f"{name}: what it tells of its usage is not understood", field=name)
     if is_usage(fields):
         return Found(fields, around)
     for name in _ENVELOPES if depth < _MAX_DEPTH else ():
@@ -105,6 +112,23 @@ def _locate(fields: Fields, is_usage: Callable[[Fields], bool], around: tuple[Fi
         if found is not None:
             return found
     return None
+
+
+def _inner(name: str, inner: Fields) -> Fields:
+    """Give where to look under a name: of what the Vercel AI SDK keeps, Anthropic's own usage.
+
+    LangChain keeps the counts of Bedrock's InvokeModel under OpenAI's names, with another meaning: not there.
+    """
+    if name == "providerMetadata":
+        return fields_of(inner.get("anthropic"))
+    if name == "response_metadata" and "prompt_tokens" in fields_of(inner.get("usage")):
+        return {}
+    return inner
+
+
+def _has_counts(inner: Fields) -> bool:
+    levels = (inner, *(fields_of(inner.get(name)) for name in _INSIDE))
+    return any("token" in str(name).lower() and type(value) is int for level in levels for name, value in level.items())
 
 
 def _of_events(events: Sequence[Any], is_usage: Callable[[Fields], bool]) -> Found | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from coreason_budget.errors import InvalidAmountError
@@ -35,10 +35,11 @@ def fees_beside(around: Iterable[Fields]) -> dict[str, int]:
     found: Counter[str] = Counter()
     for level in around:
         tools = fields_of(level.get("tool_usage"))
-        listed = _listed(level.get("output"), tools)
-        found.update(listed)
+        found.update(_listed(level.get("output"), tools))
+        if "additional_kwargs" in level:  # LangChain lists them with what was said.
+            found.update(_listed(level.get("content"), tools))
         found.update(_reported(tools))
-        found.update(_grounding(level))
+    found.update(_grounding(around))
     return dict(found)
 
 
@@ -70,6 +71,8 @@ def _listed(output: Any, tools: Fields) -> Counter[str]:
         kind = word(fields.get("type"))
         if kind == "web_search_call" and is_absent(tools.get("web_search")):
             found["web_search"] += word(fields_of(fields.get("action")).get("type")) in ("", "search")
+        elif kind == "server_tool_use" and word(fields.get("name")) == "web_search":
+            found["web_search"] += 1
         elif kind == "file_search_call":
             found["file_search"] += 1
         elif kind == "code_interpreter_call":
@@ -90,13 +93,21 @@ def _refuse(kind: str, problem: str) -> None:
     raise InvalidAmountError(f"output: {kind} is {problem}", field="output")
 
 
-def _grounding(level: Fields) -> Mapping[str, int]:
-    """Count the searches behind a grounded answer of Gemini's."""
-    candidates = level.get("candidates")
+def _grounding(levels: Iterable[Fields]) -> Mapping[str, int]:
+    """Count the searches behind a grounded answer of Gemini's, each place once."""
     searches = 0
-    for item in candidates if isinstance(candidates, list | tuple) else ():
-        fields = fields_of(item)
-        grounding = fields_of(fields.get("grounding_metadata") or fields.get("groundingMetadata"))
+    for grounding in {id(found): fields_of(found) for level in levels for found in _grounded(level)}.values():
         queries = grounding.get("web_search_queries") or grounding.get("webSearchQueries")
         searches += sum(1 for query in items_of(queries, "web_search_queries") if query)
     return {"web_search": searches} if searches else {}
+
+
+def _grounded(level: Fields) -> Iterator[Any]:
+    """Give what grounded an answer: of each candidate, or where frameworks put that of the first."""
+    candidates, listed = level.get("candidates"), level.get("vertex_ai_grounding_metadata")
+    places = [level, fields_of(level.get("response_metadata"))]
+    places += map(fields_of, candidates if isinstance(candidates, list | tuple) else ())
+    places.append(fields_of(fields_of(level.get("providerMetadata")).get("google")))
+    for place in places:
+        yield place.get("grounding_metadata") or place.get("groundingMetadata")
+    yield from listed if isinstance(listed, list | tuple) else ()
