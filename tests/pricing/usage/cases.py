@@ -6,6 +6,8 @@ from typing import Any
 
 from attrs import frozen
 
+from tests.pricing.usage.framework_cases import ROWS
+
 
 @frozen
 class Case:
@@ -252,4 +254,5 @@ SUMS = [
         "0.00815",
     ),
 ]
-CASES = [*OPENAI, *ANTHROPIC, *GOOGLE, *BEDROCK, *SUMS]
+FRAMEWORKS = [Case(*row) for row in ROWS]
+CASES = [*OPENAI, *ANTHROPIC, *GOOGLE, *BEDROCK, *SUMS, *FRAMEWORKS]

@@ -2,18 +2,48 @@
 
 from __future__ import annotations
 
-from coreason_budget.pricing.usage.families import anthropic, bedrock, cohere, google, openai
+from coreason_budget.pricing.usage.families import (
+    agent_framework,
+    agno,
+    ai_sdk,
+    anthropic,
+    bedrock,
+    codex,
+    cohere,
+    crewai,
+    google,
+    haystack,
+    langchain,
+    mirascope,
+    openai,
+    openai_agents,
+    pydantic_ai,
+)
 from coreason_budget.pricing.usage.family import Families
 
 FAMILIES = Families(
     (
+        codex.TURN,
         anthropic.MESSAGE,
+        crewai.METRICS,
+        haystack.GEMINI,
         openai.PERPLEXITY,
         openai.MISTRAL,
         openai.CHAT,
+        openai_agents.RUN,
+        langchain.USAGE,
+        mirascope.USAGE,
+        agno.METRICS,
+        agno.CHAT,
+        pydantic_ai.CHAT,
+        pydantic_ai.USAGE,
         openai.RESPONSES,
         google.ANSWER,
+        ai_sdk.DETAILED,
+        ai_sdk.PLAIN,
         bedrock.CONVERSE,
+        agent_framework.ANTHROPIC,
+        agent_framework.DETAILS,
         cohere.BILLED,
         cohere.TOKENS,
         openai.DURATION,

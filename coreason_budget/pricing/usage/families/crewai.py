@@ -1,0 +1,30 @@
+"""CrewAI's ``UsageMetrics``: the prompt contains the cache, except from Bedrock; a sum of so many requests."""
+
+from __future__ import annotations
+
+from coreason_budget.pricing.usage.family import Family
+from coreason_budget.pricing.usage.habits import APART, BESIDE, INSIDE, Habits
+from coreason_budget.pricing.usage.told import Table
+
+_TABLE: Table = {
+    "prompt_tokens": "prompt",
+    "cached_prompt_tokens": "cached",
+    "cache_creation_tokens": "written",
+    "completion_tokens": "output",
+    "reasoning_tokens": "reasoning",
+    "total_tokens": "total",
+    "successful_requests": "requests",
+}
+_CACHE = (INSIDE, BESIDE)
+METRICS = Family(
+    "crewai.metrics",
+    ("successful_requests", "cached_prompt_tokens"),
+    _TABLE,
+    Habits(
+        cache=_CACHE,
+        reasoning=(INSIDE, BESIDE, APART),
+        # Its total is prompt and completion, also where the provider counts reasoning beside them.
+        of={"xai": Habits(cache=_CACHE, reasoning=(BESIDE, APART))},
+    ),
+    needs=(("prompt_tokens",), ("completion_tokens",)),
+)
