@@ -24,6 +24,7 @@ from dotenv import dotenv_values
 
 from coreason_budget.errors import BudgetError, ConfigError, InvalidIdError
 from coreason_budget.ledger.urls import scheme_of
+from coreason_budget.limits.uncounted import POLICIES
 from coreason_budget.model import BUILT_IN_KINDS, MAX_TTL_S, MIN_TTL_S, Limit, check_tag_kind
 from coreason_budget.money import Usd, to_limit_nanos, to_usd
 from coreason_budget.windows import load_zone
@@ -303,6 +304,12 @@ class BudgetConfig:
     )
     on_lapse: str = _setting(
         "charge", "What a lapsed reservation counts as: `charge` or `release`.", validator=_one_of("charge", "release")
+    )
+    uncounted_tokens: str = _setting(
+        "refuse",
+        "What becomes of a reservation that names no tokens where a limit in tokens applies: `refuse`, `warn` or "
+        "`allow`. Spend is always booked, and warned of unless it is `allow`.",
+        validator=_one_of(*POLICIES),
     )
     ledger_timeout_s: float = _setting(
         1.0, "Seconds one whole ledger operation may take, retries within it.", validator=_between(0.01, 60)

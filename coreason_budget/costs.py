@@ -20,25 +20,33 @@ def bound(
     model: str | None,
     input_tokens: int | None,
     max_output_tokens: int | None,
+    needs_output: Callable[[], bool] = lambda: True,
 ) -> Amounts:
-    """Give the most that a call can use: the cost given, else that of a model and its token bounds."""
+    """Give the most that a call can use: the cost given, else that of a model and its token bounds.
+
+    Where no output limit is given or known, and none ``needs_output``, it is that of the input alone.
+    """
     tokens = count_tokens(input_tokens, max_output_tokens, "max_output_tokens")
     if cost_nanos is not None:
         return Amounts(cost_nanos, tokens or 0)
     if model is None or input_tokens is None:
         raise InvalidAmountError("cost: give a cost, or a model with input_tokens and max_output_tokens", field="cost")
+    if max_output_tokens is None and pricing.card(model).max_output is None and not needs_output():
+        max_output_tokens = 0
     nanos = pricing.estimate_nanos(model, input_tokens=input_tokens, max_output_tokens=max_output_tokens)
     if max_output_tokens is None:
         max_output_tokens = pricing.card(model).max_output
     return Amounts(nanos, input_tokens + (max_output_tokens or 0))
 
 
-def asked(pricing: PricingEngine, cost_nanos: int, model: str | None, input_tokens: int | None) -> Amounts:
-    """Give what a check asks for: its estimate, and where it names its input, that at least."""
+def asked(
+    pricing: PricingEngine, cost_nanos: int | None, model: str | None, input_tokens: int | None
+) -> Amounts | None:
+    """Give what a check asks for: its estimate, and where it names its input, that at least; None for neither."""
     if input_tokens is None:
-        return Amounts(cost_nanos)
+        return None if cost_nanos is None else Amounts(cost_nanos)
     least = bound(pricing, None, known(model), input_tokens, 0)
-    return Amounts(max(cost_nanos, least.usd_nanos), least.tokens)
+    return Amounts(max(cost_nanos or 0, least.usd_nanos), least.tokens)
 
 
 def affordable(
@@ -57,6 +65,13 @@ def affordable(
         model, left["usd"], input_tokens=input_tokens, max_output_tokens=max_output_tokens
     )
     return max(0, min(most, left.get("tokens", input_tokens + most) - input_tokens))
+
+
+def fitting(
+    pricing: PricingEngine, model: str, input_tokens: int, max_output_tokens: int | None, balance: Balance
+) -> int:
+    """Give the largest output limit whose `bound` fits one balance."""
+    return affordable(pricing, (balance,), model, input_tokens, max_output_tokens)
 
 
 def price_name(pricing: PricingEngine, cost_nanos: int | None, model: str | None) -> str:

@@ -42,11 +42,14 @@ class BudgetExceededError(BudgetError):
         limit_source: Where that was said: ``limits.yaml:3``, a setting's name; None if it is not known.
         spent: What is booked in it.
         reserved: What open reservations hold of it.
-        requested: What this call asked for.
+        requested: What this call asked for; 0 where its caller told nothing of it.
         resets_at: When the window ends (UTC), None for ``total``.
         reason: ``"spent"`` if the call would not fit even without the open reservations, so
-            wait for the reset; ``"busy"`` if they hold the rest, so try again soon.
+            wait for the reset; ``"busy"`` if they hold the rest, so try again soon;
+            ``"too_large"`` if it is larger than the whole limit, so it never fits.
         retry_after_s: Seconds after which a new try makes sense, None if it never does.
+        affordable_output_tokens: Of a call priced by its tokens that is too large, the longest answer that
+            the whole limit pays for; else None.
     """
 
     def __init__(
@@ -64,6 +67,7 @@ class BudgetExceededError(BudgetError):
         resets_at: datetime | None = None,
         reason: str = _LOST,
         retry_after_s: int | None = None,
+        affordable_output_tokens: int | None = None,
     ) -> None:
         super().__init__(message)
         self.scope = scope
@@ -77,6 +81,7 @@ class BudgetExceededError(BudgetError):
         self.resets_at = resets_at
         self.reason = reason
         self.retry_after_s = retry_after_s
+        self.affordable_output_tokens = affordable_output_tokens
 
 
 class _FieldError(BudgetError):

@@ -27,8 +27,10 @@ from coreason_budget.model import (
     check_id,
 )
 from coreason_budget.money import MAX_ACCOUNT, MAX_OPERATION_NANOS
-from coreason_budget.refusals import amount_text, exceeded
+from coreason_budget.refusals import Fits, amount_text, exceeded
 
+# A call of which its caller told nothing, and what it asks for all the same.
+_UNTOLD, _LEAST = Amounts(0, 0, 1), Amounts(1, 1, 1)
 _FIELDS = {"user": "user_id", "project": "project_id", "model": "model"}
 
 _encode = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
@@ -72,8 +74,10 @@ class BudgetGuard:
         self._on_lapse = on_lapse
         self._required = tuple(required_scopes)
 
-    def check(self, subject: Subject, amounts: Amounts) -> Verdict:
+    def check(self, subject: Subject, amounts: Amounts | None = None) -> Verdict:
         """Would the call fit now? Advisory: two callers may both be told yes.
+
+        Without ``amounts`` nobody knows what it will cost: it is refused once nothing is left.
 
         Raises:
             BudgetExceededError: It would not.
@@ -81,11 +85,12 @@ class BudgetGuard:
             LedgerUnavailableError: No answer; the call must not go ahead.
         """
         self._check_required(subject)
-        _check_amounts(amounts)
-        reading = self.ledger.read(self.limits.plan(subject, amounts.at_least_one(), limited_only=True))
+        _check_amounts(_UNTOLD if amounts is None else amounts)
+        asked = _LEAST if amounts is None else amounts.counted()
+        reading = self.ledger.read(self.limits.plan(subject, asked, limited_only=True))
         refused = refusal(reading.entries, reading.standings, reading.now_us)
         if refused is not None:
-            raise exceeded(refused)
+            raise exceeded(refused, _UNTOLD if amounts is None else amounts)
         return Verdict(reading.entries, reading.standings)
 
     def charge(
@@ -119,10 +124,14 @@ class BudgetGuard:
         idempotency_key: str | None = None,
         content: object = None,
         price: str = GIVEN,
+        fits: Fits | None = None,
+        book: LimitBook | None = None,
     ) -> Hold:
         """Hold an upper bound of a call's cost on every limited account, or on none.
 
-        Atomic for every caller sharing this ledger. ``ttl_s`` is at most 24 h, ``price`` for the journal.
+        Atomic for every caller sharing this ledger. ``ttl_s`` is at most 24 h, ``price`` for the journal; ``fits``
+        tells a call that is larger than a whole limit which answer would fit. ``book`` is the one that the
+        amounts were made for, else the one in force.
 
         Raises:
             BudgetExceededError: It does not fit; nothing was held.
@@ -135,11 +144,11 @@ class BudgetGuard:
         ttl_s = None if ttl_s is None else check_ttl(ttl_s)
         op_id, keep_us = _op_id(idempotency_key)
         digest = _digest("reserve", (content if content is not None else _content(subject, amounts), ttl_s))
-        amounts = amounts.at_least_one()
+        told, amounts = amounts, amounts.counted()
         request = Reserve(
             op_id,
             digest,
-            self.limits.plan(subject, amounts),
+            (book or self.limits).plan(subject, amounts),
             amounts,
             keep_us,
             op_id if idempotency_key is None else f"{secrets.token_hex(16)}.{op_id}",
@@ -149,7 +158,7 @@ class BudgetGuard:
         )
         outcome = self.ledger.reserve(request)
         if isinstance(outcome, Refused):
-            raise exceeded(outcome)
+            raise exceeded(outcome, told, fits)
         record = outcome.record
         return Hold(
             record.entries,

@@ -19,6 +19,7 @@ from coreason_budget.guard import BudgetGuard, receipt_of
 from coreason_budget.ledger import Backend, open_ledger
 from coreason_budget.ledger.base import Clock, Priced
 from coreason_budget.limits import Limit, LimitBook, LiveBook
+from coreason_budget.limits.uncounted import UncountedTokens
 from coreason_budget.model import Amounts, Balance, Entry, Receipt, Subject, Verdict, check_id
 from coreason_budget.money import Usd, to_nanos
 from coreason_budget.pricing import PricingEngine
@@ -75,6 +76,7 @@ class BudgetManager:
         self.outbox: Outbox | None = None
         if self.config.outbox is not None:
             self._put_outbox(self.config.outbox, book, clock or int)
+        self._uncounted = UncountedTokens(self.config.uncounted_tokens)
         self.guard = BudgetGuard(
             self.ledger,
             book,
@@ -87,7 +89,7 @@ class BudgetManager:
         self,
         user_id: str,
         project_id: str | None = None,
-        estimated_cost: Usd = 0,
+        estimated_cost: Usd | None = None,
         *,
         model: str | None = None,
         tags: Tags | None = None,
@@ -101,7 +103,8 @@ class BudgetManager:
         Args:
             user_id: Who calls; needed.
             project_id: For what.
-            estimated_cost: USD; a call without an estimate is refused once nothing is left.
+            estimated_cost: USD; a call without an estimate is refused once nothing is left, one that costs
+                0 by no limit in USD.
             model: The model, for budgets by model.
             tags: Further scopes, kind to id.
             input_tokens: Of the prompt, an upper bound; wants ``model``.
@@ -113,9 +116,9 @@ class BudgetManager:
             InvalidAmountError, InvalidIdError: A bad input; nothing was asked.
         """
         subject = self._caller(user_id, project_id, model, tags)
-        amounts = costs.asked(self.pricing, to_nanos(estimated_cost, "estimated_cost"), model, input_tokens)
+        estimate = None if estimated_cost is None else to_nanos(estimated_cost, "estimated_cost")
         try:
-            verdict = self.guard.check(subject, amounts)
+            verdict = self.guard.check(subject, costs.asked(self.pricing, estimate, model, input_tokens))
         except BudgetExceededError as refusal:
             self._events.refused(subject, refusal, "check")
             raise
@@ -204,6 +207,8 @@ class BudgetManager:
         subject = self._caller(user_id, project_id, model, tags)
         spent = costs.spent(given, report, input_tokens, output_tokens, model, service)
         priced = self._pricer(spent, report)(subject.model)
+        if priced.tokens is None:
+            self._uncounted.note(self.guard.limits.book, subject)
         receipt = self.guard.charge(
             subject,
             Amounts(priced.nanos, priced.tokens or 0),
@@ -233,11 +238,12 @@ class BudgetManager:
         Args:
             user_id: Who calls; needed.
             cost: USD, an upper bound. Left out, ``model``, ``input_tokens`` and
-                ``max_output_tokens`` (or the model's own output limit) give one.
+                ``max_output_tokens`` (or the model's own output limit) give one. No output limit is needed
+                where the call falls under limits in requests alone.
             project_id: For what.
             model: The model.
             tags: Further scopes, kind to id.
-            input_tokens: Of the prompt, an upper bound.
+            input_tokens: Of the prompt, an upper bound. A limit in tokens needs them, also beside a cost.
             max_output_tokens: What the call is limited to.
             ttl_s: Seconds until it lapses, at most 24 h; a setting by default.
             release_on: Exceptions after which the call surely was not billed.
@@ -256,7 +262,14 @@ class BudgetManager:
         subject = self._caller(user_id, project_id, model, tags)
         surely_unbilled = _exception_types(release_on)
         given = None if cost is None else to_nanos(cost, "cost")
-        amounts = costs.bound(self.pricing, given, model, input_tokens, max_output_tokens)
+        book = self.guard.limits.book
+        needs_output = partial(book.counts, subject, ("usd", "tokens"))
+        amounts = costs.bound(self.pricing, given, model, input_tokens, max_output_tokens, needs_output)
+        if input_tokens is None and max_output_tokens is None:
+            self._uncounted.check_reserve(book, subject)
+        fits = None
+        if given is None and model is not None and input_tokens is not None:
+            fits = partial(costs.fitting, self.pricing, model, input_tokens, max_output_tokens)
         try:
             hold = self.guard.reserve(
                 subject,
@@ -265,6 +278,8 @@ class BudgetManager:
                 idempotency_key=idempotency_key,
                 content=(user_id, project_id, model, subject.tags, given, input_tokens, max_output_tokens),
                 price=costs.price_name(self.pricing, given, model),
+                fits=fits,
+                book=book,
             )
         except BudgetExceededError as refusal:
             self._events.refused(subject, refusal, "reserve", idempotency_key)

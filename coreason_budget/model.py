@@ -210,11 +210,11 @@ class Amounts:
             return self.requests
         raise ValueError(f"unknown unit {unit!r}; allowed are {', '.join(UNITS)}")
 
-    def at_least_one(self) -> Amounts:
-        """The same, but 1 where it was 0: a budget with nothing left must refuse."""
-        if self.usd_nanos and self.tokens and self.requests:
+    def counted(self) -> Amounts:
+        """The same, but at least 1 token and 1 request: where none of them are left, what is free is refused too."""
+        if self.tokens and self.requests:
             return self
-        return Amounts(self.usd_nanos or 1, self.tokens or 1, self.requests or 1)
+        return Amounts(self.usd_nanos, self.tokens or 1, self.requests or 1)
 
 
 @frozen

@@ -117,46 +117,67 @@ def test_what_is_reserved_may_come_back_soon(make):
     assert (caught.value.reserved, caught.value.spent) == (Decimal("0.000000008"), 0)
 
 
-def test_a_call_that_never_fits_is_spent_and_not_busy(make):
-    """More than the whole limit: no reservation is to blame."""
+def test_a_call_that_never_fits_is_too_large_and_told_no_time(make):
+    """More than the whole limit: no reservation is to blame, and no reset helps."""
     guard = make(Limit("user", None, "day", "usd", 10))
     guard.reserve(ALICE, Amounts(8))
-    with pytest.raises(BudgetExceededError) as caught:
-        guard.check(ALICE, Amounts(11))
-    assert caught.value.reason == "spent"
+    for ask in (guard.check, guard.reserve):
+        with pytest.raises(BudgetExceededError) as caught:
+            ask(ALICE, Amounts(11))
+        assert (caught.value.reason, caught.value.retry_after_s) == ("too_large", None)
+        assert caught.value.affordable_output_tokens is None
 
 
 def test_retry_after_is_never_below_a_second(make, clock):
     """A moment before the reset a client is not told to come back at once."""
-    guard = make(Limit("user", None, "day", "usd", 0))
+    guard = make(Limit("user", None, "day", "usd", 1))
+    guard.charge(ALICE, Amounts(1))
     clock.set(datetime(2026, 11, 23, 23, 59, 59, 999_999, tzinfo=UTC))
     with pytest.raises(BudgetExceededError) as caught:
-        guard.check(ALICE, Amounts())
+        guard.check(ALICE)
     assert caught.value.retry_after_s == 1
     clock.advance(us=-1_000_000)
     with pytest.raises(BudgetExceededError) as caught:
-        guard.check(ALICE, Amounts())
+        guard.check(ALICE)
     assert caught.value.retry_after_s == 2
 
 
 def test_of_several_refusals_the_one_that_resets_last_is_told(make):
     """Coming back for the first reset would be in vain."""
-    guard = make(*(Limit("user", None, window, "usd", 0) for window in ("day", "month", "minute")))
+    guard = make(*(Limit("user", None, window, "usd", 1) for window in ("day", "month", "minute")))
+    guard.charge(ALICE, Amounts(1))
     with pytest.raises(BudgetExceededError) as caught:
-        guard.check(ALICE, Amounts())
+        guard.check(ALICE)
     assert caught.value.window == "month"
 
 
-@pytest.mark.parametrize(("unit", "amount"), [("usd", Decimal("0.000000001")), ("tokens", 1), ("requests", 1)])
-@pytest.mark.parametrize("verb", ["check", "reserve"])
-def test_a_budget_with_nothing_left_refuses_a_call_without_estimate(make, unit, amount, verb):
-    """Law 3: it asks for at least one of the account's unit."""
+@pytest.mark.parametrize(("unit", "amount"), [("usd", 0), ("tokens", 0), ("requests", 1)])
+def test_a_budget_with_nothing_left_refuses_a_check_without_estimate(make, unit, amount):
+    """Law 3: it asks for at least one of the account's unit, and says of none that it was requested."""
     guard = make(Limit("user", None, "day", unit, 1))
-    getattr(guard, verb)(ALICE, Amounts())
+    guard.check(ALICE)
     guard.charge(ALICE, Amounts(1, 1, 1))
     with pytest.raises(BudgetExceededError) as caught:
-        getattr(guard, verb)(ALICE, Amounts(0, 0, 0))
-    assert caught.value.requested == amount
+        guard.check(ALICE)
+    assert (caught.value.requested, caught.value.reason) == (amount, "spent")
+    assert ("requested" in str(caught.value)) == bool(amount)
+
+
+@pytest.mark.parametrize("verb", ["check", "reserve"])
+@pytest.mark.parametrize("limit", [0, 1])
+def test_what_costs_nothing_passes_every_limit_in_usd(make, verb, limit):
+    """Law 3: used up or 0, it is not asked; where tokens or requests are used up, what is free is refused too."""
+    guard = make(
+        *(Limit("user", None, "day", unit, limit if unit == "usd" else 3) for unit in ("usd", "tokens", "requests"))
+    )
+    guard.charge(ALICE, Amounts(5, 2, 1))
+    getattr(guard, verb)(ALICE, Amounts(0))
+    with pytest.raises(BudgetExceededError, match=r"0\.000000001 USD requested"):
+        getattr(guard, verb)(ALICE, Amounts(1))
+    guard.charge(ALICE, Amounts(0, 1, 2))
+    with pytest.raises(BudgetExceededError) as caught:
+        getattr(guard, verb)(ALICE, Amounts(0))
+    assert caught.value.unit in ("tokens", "requests")
 
 
 def test_a_charge_is_booked_in_full_whatever_the_limit(make):
@@ -168,7 +189,7 @@ def test_a_charge_is_booked_in_full_whatever_the_limit(make):
     (balance,) = [b for b in receipt.balances if b.scope == "user/alice"]
     assert balance.remaining == 0
     with pytest.raises(BudgetExceededError, match="User alice"):
-        guard.check(ALICE, Amounts())
+        guard.check(ALICE)
 
 
 @pytest.mark.parametrize(
@@ -420,9 +441,14 @@ def test_a_settle_of_no_amount_names_its_field(make, cost, tokens, field):
             "(1 requests spent, 0 requests reserved)",
         ),
         (
-            Limit("user", None, "day", "usd", 0), 0, 0, Amounts(0),
-            "Budget exceeded for User alice: 0.000000001 USD requested, 0.00 USD of 0.00 USD per day left "
-            "(0.00 USD spent, 0.00 USD reserved); resets at 2026-11-24T00:00:00+00:00",
+            Limit("user", None, "day", "usd", 0), 0, 0, Amounts(7),
+            "Budget exceeded for User alice: 0.000000007 USD requested, 0.00 USD of 0.00 USD per day left "
+            "(0.00 USD spent, 0.00 USD reserved); nothing that counts fits a limit of 0",
+        ),
+        (
+            Limit("user", None, "day", "usd", 10 * USD, "limits.yaml:3"), 6 * USD, 0, Amounts(11 * USD),
+            "Budget exceeded for User alice: 11.00 USD requested, 4.00 USD of 10.00 USD per day left (6.00 USD spent, "
+            "0.00 USD reserved; limit of limits.yaml:3); larger than the whole limit, so no reset makes it fit",
         ),
     ],
 )  # fmt: skip

@@ -239,10 +239,10 @@ def test_counts_from_0_to_10_12_pass(value):
 
 
 @given(st.integers(0, 5), st.integers(0, 5), st.integers(0, 5))
-def test_a_call_asks_for_at_least_one_of_each_unit(nanos, tokens, requests):
-    """Where it names none it asks for 1, so that a budget with nothing left refuses."""
-    asked = Amounts(nanos, tokens, requests).at_least_one()
-    assert [asked.of(unit) for unit in UNITS] == [nanos or 1, tokens or 1, requests or 1]
+def test_a_call_asks_for_at_least_one_token_and_one_request(nanos, tokens, requests):
+    """Where none of them are left it is refused; what costs nothing asks for no USD."""
+    asked = Amounts(nanos, tokens, requests).counted()
+    assert [asked.of(unit) for unit in UNITS] == [nanos, tokens or 1, requests or 1]
 
 
 @given(st.integers(0, 20), st.integers(0, 20), st.none() | st.integers(0, 20), st.sampled_from(UNITS))

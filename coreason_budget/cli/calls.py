@@ -43,7 +43,7 @@ def _cost(help: str) -> Command:
 def check(user_id: str, cost: str | None, **scopes: Any) -> tuple[Any, str]:
     """Ask whether a call of USER_ID would fit its budgets now."""
     project_id = scopes.pop("project_id")
-    verdict = budget().check_availability(user_id, project_id, 0 if cost is None else cost, **scopes)
+    verdict = budget().check_availability(user_id, project_id, cost, **scopes)
     answer = answers.allowed(verdict)
     binding, tokens = answer["binding"], verdict.affordable_output_tokens
     left = "" if binding is None else f"; {binding['remaining_usd']} USD left ({binding['scope']})"

@@ -106,9 +106,11 @@ class Refused:
 
     @property
     def reason(self) -> str:
-        """``spent`` if it would not fit without any reservation, else ``busy``."""
-        limit = self.entry.limit_units
-        return "spent" if limit is None or self.used - self.reserved + self.entry.amount > limit else "busy"
+        """``too_large`` for the whole limit, ``spent`` if it would not fit without any reservation, else ``busy``."""
+        limit, amount = self.entry.limit_units or 0, self.entry.amount
+        if amount > limit:
+            return "too_large"
+        return "spent" if self.used - self.reserved + amount > limit else "busy"
 
 
 @frozen

@@ -79,19 +79,19 @@ def reserve(
 
 
 def refusal(entries: Iterable[Entry], standings: Standings, now_us: int) -> Refused | None:
-    """The account that refuses, None if all fit. Of several, the one that resets last."""
+    """The account that refuses, None if all fit. Of several, one that never fits, then the one that resets last."""
     refusing = []
     for entry in entries:
         used, reserved = standings.get(entry.account.key, (0, 0))
         limit = entry.limit_units
-        if limit is not None and used + entry.amount > limit:
+        if limit is not None and entry.amount and used + entry.amount > limit:
             refusing.append(Refused(entry, used, reserved, now_us))
     return max(refusing, key=_lasting, default=None)
 
 
-def _lasting(refused: Refused) -> tuple[float, bool]:
-    end_s = refused.entry.account.end_s
-    return float("inf") if end_s is None else end_s, refused.reason == "spent"
+def _lasting(refused: Refused) -> tuple[bool, float, bool]:
+    end_s, reason = refused.entry.account.end_s, refused.reason
+    return reason == "too_large", float("inf") if end_s is None else end_s, reason == "spent"
 
 
 def charge(request: Charge, known: Record | None, entries: tuple[Entry, ...], standings: Standings) -> Change | Replay:
@@ -164,9 +164,14 @@ def _lapsed_amounts(record: Record) -> Amounts:
     return record.amounts if record.on_lapse == "charge" else NOTHING
 
 
+def held(entries: Iterable[Entry]) -> list[Entry]:
+    """The entries that a reservation holds on: those that a limit bounds and that ask for something."""
+    return [e for e in entries if e.limit is not None and e.amount]
+
+
 def hold(record: Record) -> tuple[Movement, ...]:
     """What an admitted reservation takes: the amount, on every limited account."""
-    return tuple([Movement(e.account, e.amount, e.amount) for e in record.entries if e.limit is not None])
+    return tuple([Movement(e.account, e.amount, e.amount) for e in held(record.entries)])
 
 
 def undo(record: Record, now_us: int) -> tuple[Movement, ...]:
@@ -203,13 +208,13 @@ def overrun(record: Record, used: Sequence[int | None], now_us: int) -> Refused 
     ``used`` is what each limited account stood at just after the hold, in the record's order;
     None where that is no longer kept, long after the window's end.
     """
-    held = [e for e in record.entries if e.limit is not None]
+    asked = held(record.entries)
     before = {
         entry.account.key: (value - entry.amount, 0)
-        for entry, value in zip(held, used, strict=True)
+        for entry, value in zip(asked, used, strict=True)
         if value is not None
     }
-    return refusal([e for e in held if e.account.key in before], before, now_us)
+    return refusal([e for e in asked if e.account.key in before], before, now_us)
 
 
 def check_room(movements: Iterable[Movement], standings: Standings) -> None:

@@ -32,7 +32,22 @@ class LimitBook:
             if (limit.window, limit.unit) in said:
                 raise ConfigError(f"limits: two limits for {limit.kind} {limit.id or ''} {limit.window} {limit.unit}")
             said[limit.window, limit.unit] = None if limit.amount is None else limit
+        self._units = {unit for said in self._by_scope.values() for (_, unit), limit in said.items() if limit}
         self._cache: dict[Subject, tuple[int, int, Accounts]] = {}
+
+    def limited(self, subject: Subject, unit: str) -> tuple[Scope, Limit] | None:
+        """The first limit in a unit that a call falls under, and whose it is; None if there is none."""
+        if unit not in self._units:
+            return None
+        for scope in subject.scopes:
+            for (_, counted), limit in self._limits_of(scope).items():
+                if limit is not None and counted == unit:
+                    return scope, limit
+        return None
+
+    def counts(self, subject: Subject, units: Iterable[str]) -> bool:
+        """Whether a call falls under a limit in one of the units."""
+        return any(self.limited(subject, unit) is not None for unit in units)
 
     def accounts(self, subject: Subject, now_us: int) -> Accounts:
         """The accounts of a call at a ledger time, each with its limit or None."""

@@ -75,7 +75,7 @@ class _Routes:
         verdict = self._budget.check_availability(
             asked.user_id,
             asked.project_id,
-            0 if asked.estimated_cost is None else asked.estimated_cost,
+            asked.estimated_cost,
             model=asked.model,
             tags=asked.tags,
             input_tokens=asked.input_tokens,

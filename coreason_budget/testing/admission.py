@@ -79,23 +79,58 @@ class AdmissionLaws(LedgerKit):
         self._is_refused(guard, ALICE, Amounts(1))
 
     @pytest.mark.parametrize("unit", UNITS)
-    def test_nothing_left_refuses_a_call_without_estimate(self, unit: str) -> None:
-        """Law 3: check and reserve ask for at least 1 of each unit."""
+    def test_nothing_left_refuses_a_check_without_estimate(self, unit: str) -> None:
+        """Law 3: where the caller gave no estimate, a check asks for at least 1 of each unit."""
         guard = self.guard(limit("user", 2, window="day", unit=unit))
         guard.charge(ALICE, Amounts(1, 1, 1))
-        guard.check(ALICE, Amounts(0, 0, 1))
+        guard.check(ALICE)
         guard.charge(ALICE, Amounts(1, 1, 1))
-        for ask in (guard.check, guard.reserve):
-            with pytest.raises(BudgetExceededError) as refused:
-                ask(ALICE, Amounts(0, 0, 0))
-            assert (refused.value.unit, refused.value.reason) == (unit, "spent")
+        with pytest.raises(BudgetExceededError) as refused:
+            guard.check(ALICE)
+        assert (refused.value.unit, refused.value.reason) == (unit, "spent")
 
-    def test_a_limit_of_zero_admits_nothing(self) -> None:
+    def test_a_limit_of_zero_admits_nothing_that_costs(self) -> None:
         """Law 3: a budget of 0 refuses the first call, with an estimate or without."""
         guard = self.guard(limit("user", 0))
-        for ask in (guard.check, guard.reserve):
+        self._is_refused(guard, ALICE, Amounts(1))
+        for amounts in (None, Amounts(1)):
             with pytest.raises(BudgetExceededError):
-                ask(ALICE, Amounts(0))
+                guard.check(ALICE, amounts)
+
+    @pytest.mark.parametrize("most", [0, USD])
+    def test_a_free_call_is_admitted_by_limits_in_usd(self, most: int) -> None:
+        """Law 3: it passes those that are used up or 0, and holds nothing there; its true cost is booked."""
+        guard = self.guard(limit("user", most), limit("global", 3, unit="requests"))
+        guard.charge(ALICE, usd(2))
+        guard.check(ALICE, Amounts(0))
+        hold = guard.reserve(ALICE, Amounts(0))
+        assert standing(guard, ALICE, "user") == (2 * USD, 0)
+        assert standing(guard, ALICE, "global", unit="requests") == (2, 1)
+        guard.settle(hold.reservation_id, CENT)
+        assert standing(guard, ALICE, "user") == (2 * USD + CENT, 0)
+        guard.release(guard.reserve(ALICE, Amounts(0)).reservation_id)
+        guard.charge(ALICE, Amounts(0))
+        assert self._is_refused(guard, ALICE, Amounts(0)).unit == "requests"
+        assert standing(guard, ALICE, "user") == (2 * USD + CENT, 0)
+
+    @pytest.mark.parametrize("unit", ["tokens", "requests"])
+    def test_a_free_call_asks_for_a_token_and_a_request(self, unit: str) -> None:
+        """Law 3: where none of them are left, what is free is refused too."""
+        guard = self.guard(limit("user", 1, unit=unit))
+        guard.reserve(ALICE, Amounts(0, 0, 0))
+        assert self._is_refused(guard, ALICE, Amounts(0, 0, 0)).unit == unit
+
+    def test_larger_than_the_whole_limit_is_too_large(self) -> None:
+        """No reset makes it fit: no time to wait for, and named before an account that is only spent."""
+        guard = self.guard(limit("user", USD, window="total"), limit("project", 2 * USD))
+        guard.charge(ALICE, usd(1))
+        assert self._is_refused(guard, ALICE, usd(1)).reason == "spent"
+        error = self._is_refused(guard, ALICE, usd(3))
+        assert (error.scope.partition("/")[0], error.reason, error.retry_after_s) == ("user", "too_large", None)
+        guard = self.guard(limit("user", 3 * USD, window="total"), limit("project", USD))
+        guard.charge(ALICE, usd(2))
+        error = self._is_refused(guard, ALICE, usd(2))
+        assert (error.scope, error.reason, error.retry_after_s) == ("project/launch", "too_large", None)
 
     def test_check_tells_what_remains_and_changes_nothing(self) -> None:
         """A check is read only: it says what binds and takes nothing."""
@@ -152,11 +187,11 @@ class AdmissionLaws(LedgerKit):
     def test_of_two_that_reset_together_the_spent_one_is_named(self) -> None:
         """``busy`` would invite to try again soon, in vain."""
         for spent, busy in (("user", "project"), ("project", "user")):
-            guard = self.guard(limit(spent, USD), limit(busy, 2 * USD))
+            guard = self.guard(limit(spent, 2 * USD), limit(busy, 3 * USD))
             subject = Subject(f"{spent}-spent", f"{busy}-busy")
             guard.reserve(subject, usd(0.5))
-            guard.charge(subject, usd(0.75))
-            error = self._is_refused(guard, subject, usd(1.25))
+            guard.charge(subject, usd(1))
+            error = self._is_refused(guard, subject, usd(1.75))
             assert (error.scope.partition("/")[0], error.reason) == (spent, "spent")
 
     @pytest.mark.parametrize("window", list(_RESETS))

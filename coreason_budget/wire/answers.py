@@ -46,11 +46,11 @@ class UsdAccount(TypedDict):
     window: Window
     unit: Literal["usd"]
     limit_usd: Money | None
-    limit_source: LimitSource
     spent_usd: Money
     reserved_usd: Money
     remaining_usd: Money | None
     resets_at: Moment | None
+    limit_source: LimitSource
 
 
 class CountedAccount(TypedDict):
@@ -60,11 +60,11 @@ class CountedAccount(TypedDict):
     window: Window
     unit: Literal["tokens", "requests"]
     limit: int | None
-    limit_source: LimitSource
     spent: int
     reserved: int
     remaining: int | None
     resets_at: Moment | None
+    limit_source: LimitSource
 
 
 Account: TypeAlias = UsdAccount | CountedAccount
@@ -165,7 +165,6 @@ def account(balance: Balance) -> Account:
             "scope": balance.scope,
             "window": balance.window,
             "unit": balance.unit,
-            "limit_source": balance.limit_source,
             **in_unit(
                 balance.unit,
                 limit=balance.limit,
@@ -174,6 +173,7 @@ def account(balance: Balance) -> Account:
                 remaining=balance.remaining,
             ),
             "resets_at": moment(balance.resets_at),
+            "limit_source": balance.limit_source,
         },
     )
 

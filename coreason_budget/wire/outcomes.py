@@ -101,14 +101,15 @@ class UsdRefusal(TypedDict):
     scope: ScopeName
     window: Window
     unit: Literal["usd"]
-    reason: Literal["spent", "busy"]
+    reason: Literal["spent", "busy", "too_large"]
     limit_usd: Money
-    limit_source: LimitSource
     spent_usd: Money
     reserved_usd: Money
     requested_usd: Money
     resets_at: Moment | None
     retry_after_s: RetryAfter | None
+    limit_source: LimitSource
+    affordable_output_tokens: NotRequired[int]
 
 
 class CountedRefusal(TypedDict):
@@ -117,14 +118,15 @@ class CountedRefusal(TypedDict):
     scope: ScopeName
     window: Window
     unit: Literal["tokens", "requests"]
-    reason: Literal["spent", "busy"]
+    reason: Literal["spent", "busy", "too_large"]
     limit: int
-    limit_source: LimitSource
     spent: int
     reserved: int
     requested: int
     resets_at: Moment | None
     retry_after_s: RetryAfter | None
+    limit_source: LimitSource
+    affordable_output_tokens: NotRequired[int]
 
 
 @frozen

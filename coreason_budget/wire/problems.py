@@ -90,15 +90,17 @@ def _error(problem: Any) -> BudgetError:
 
 
 def _refusal(error: BudgetExceededError) -> dict[str, Any]:
+    affordable = error.affordable_output_tokens
     return {
         "scope": error.scope,
         "window": error.window,
         "unit": error.unit,
         "reason": error.reason,
         **in_unit(error.unit, **{name: getattr(error, name) for name in _FIGURES}),
-        "limit_source": error.limit_source,
         "resets_at": moment(error.resets_at),
         "retry_after_s": error.retry_after_s,
+        "limit_source": error.limit_source,
+        **({} if affordable is None else {"affordable_output_tokens": affordable}),
     }
 
 

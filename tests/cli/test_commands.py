@@ -56,7 +56,7 @@ def test_a_refusal_as_json_has_the_data() -> None:
     """`--json` gives a program on stdout what the service would."""
     refused = run("check", "user_123", "--cost", "11", "--json")
     problem = json.loads(refused.stdout)
-    assert (refused.exit_code, problem["reason"], problem["limit_usd"]) == (1, "spent", "10.00")
+    assert (refused.exit_code, problem["reason"], problem["limit_usd"]) == (1, "too_large", "10.00")
 
 
 def test_spend_is_recorded_once_per_key() -> None:

@@ -19,7 +19,7 @@ from tests.manager.kit import spent
         ("__init__", "(self, config=None, *, ledger=None, clock=None, hooks=())"),
         (
             "check_availability",
-            "(self, user_id, project_id=None, estimated_cost=0, *, model=None, tags=None, input_tokens=None)",
+            "(self, user_id, project_id=None, estimated_cost=None, *, model=None, tags=None, input_tokens=None)",
         ),
         (
             # The design's `cost` has no default; left out, the model and its counts give one.

@@ -114,6 +114,26 @@ def test_a_total_that_is_spent_never_says_retry(clock: ManualClock, tmp_path: Pa
     assert answer.json["resets_at"] is None
 
 
+def test_a_call_larger_than_a_whole_limit_is_told_what_fits_and_no_time(post: Post) -> None:
+    """No Retry-After: no reset makes it fit. Priced by its tokens, it is told the answer that would."""
+    answer = post("/check", {"user_id": "alice", "estimated_cost": 11})
+    assert (answer.status_code, answer.json["reason"], answer.json["retry_after_s"]) == (429, "too_large", None)
+    assert "Retry-After" not in answer.headers
+    assert "affordable_output_tokens" not in answer.json
+    call = {"user_id": "alice", "model": "gpt-4o", "input_tokens": 3_000_000, "max_output_tokens": 400_000}
+    answer = post("/reserve", call)
+    assert (answer.json["reason"], "Retry-After" in answer.headers) == ("too_large", False)
+    assert post("/reserve", call | {"max_output_tokens": answer.json["affordable_output_tokens"]}).status_code == 201
+
+
+def test_a_free_check_and_one_without_estimate_are_told_apart(post: Post) -> None:
+    """A cost of 0 passes a budget that is used up; who says nothing is refused, and asked for nothing."""
+    post("/spend", {"user_id": "alice", "cost": 10})
+    assert post("/check", {"user_id": "alice", "estimated_cost": 0}).status_code == 200
+    answer = post("/check", {"user_id": "alice"})
+    assert (answer.status_code, answer.json["requested_usd"]) == (429, "0.00")
+
+
 def test_counts_are_numbers_under_names_without_usd(clock: ManualClock, tmp_path: Path) -> None:
     """Accounts in tokens and requests: limit, spent, ...; also in a refusal."""
     limits = tmp_path / "limits.yaml"

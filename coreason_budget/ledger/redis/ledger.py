@@ -24,7 +24,7 @@ from coreason_budget.ledger.redis.codec import Keys
 from coreason_budget.ledger.redis.epoch import RedisEpoch
 from coreason_budget.ledger.redis.history import History
 from coreason_budget.ledger.redis.operation import Operation, Operations
-from coreason_budget.ledger.redis.packets import Reader, Snapshot, Writes, limited, open_copies
+from coreason_budget.ledger.redis.packets import Reader, Snapshot, Writes, open_copies
 from coreason_budget.model import Account, Entry, Plan
 
 _T = TypeVar("_T")
@@ -147,7 +147,7 @@ class RedisLedger:
         if done is None:
             return None
         standings = writes.after(done)
-        over = rules.overrun(record, [standings[e.account.key][0] for e in limited(entries)], snapshot.now_us)
+        over = rules.overrun(record, [standings[e.account.key][0] for e in rules.held(entries)], snapshot.now_us)
         if over is not None:
             operation.fallback = over
             self._undo(link, operation, record)
@@ -165,7 +165,7 @@ class RedisLedger:
     def _end(self, request: End, link: Link, operation: Operation) -> Outcome | None:
         reserved_as = op_id_of(request.reservation_id)
         op_ids = (reserved_as,) if request.op_id is None else (reserved_as, request.op_id)
-        hinted = self._keys.copies(reserved_as, len(limited(request.entries)))
+        hinted = self._keys.copies(reserved_as, len(rules.held(request.entries)))
         snapshot = self._reader.read(link, op_ids, [e.account for e in request.entries], hinted)
         record, own = snapshot.records[0], snapshot.records[1] if request.op_id is not None else None
         standings, copies = snapshot.standings, snapshot.copies
@@ -256,7 +256,7 @@ class RedisLedger:
 
     def _undo(self, link: Link, operation: Operation, record: Record) -> None:
         operation.unsure = True
-        snapshot = self._reader.read(link, (record.op_id,), _accounts(limited(record.entries)))
+        snapshot = self._reader.read(link, (record.op_id,), _accounts(rules.held(record.entries)))
         found = snapshot.records[0]
         if found is not None and encode(found) == encode(record):
             writes = Writes(self._keys, snapshot.now_us, snapshot.standings)

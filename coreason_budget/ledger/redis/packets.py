@@ -15,12 +15,8 @@ from coreason_budget.ledger.record import OPEN, Record, decode, encode
 from coreason_budget.ledger.redis.client import Link
 from coreason_budget.ledger.redis.codec import LAST_MS, Command, Keys, count, pack, standing, time_of, transaction
 from coreason_budget.ledger.redis.epoch import RedisEpoch
-from coreason_budget.model import Account, Entry, Standings
-
-
-def limited(entries: Iterable[Entry]) -> list[Entry]:
-    """The entries that a limit bounds: those a reservation holds on."""
-    return [e for e in entries if e.limit is not None]
+from coreason_budget.ledger.rules import held
+from coreason_budget.model import Account, Standings
 
 
 @frozen
@@ -160,9 +156,9 @@ class Writes:
         self._commands += self._keys.note(entry)
 
     def copy(self, record: Record) -> None:
-        """Copy every limited account as it stands now, after the hold."""
-        held = limited(record.entries)
-        for entry, name in zip(held, self._keys.copies(record.op_id, len(held)), strict=True):
+        """Copy every account of the hold as it stands now, after it."""
+        asked = held(record.entries)
+        for entry, name in zip(asked, self._keys.copies(record.op_id, len(asked)), strict=True):
             self._commands.append((b"COPY", self._keys.account(entry.account.key), name, b"REPLACE"))
 
     def unlist(self, op_id: str) -> None:
@@ -172,9 +168,9 @@ class Writes:
     def close(self, record: Record) -> None:
         """Take a reservation off the open ones, its copies with it."""
         self.unlist(record.op_id)
-        held = self._keys.copies(record.op_id, len(limited(record.entries)))
-        if held:
-            self._commands.append((b"DEL", *held))
+        copies = self._keys.copies(record.op_id, len(held(record.entries)))
+        if copies:
+            self._commands.append((b"DEL", *copies))
 
     def forget(self, op_id: str) -> None:
         """Remove a record."""
@@ -198,4 +194,4 @@ def open_copies(keys: Keys, record: Record) -> list[bytes]:
     """The copies that tell whether an open reservation was admitted."""
     if record.state != OPEN:
         return []
-    return keys.copies(record.op_id, len(limited(record.entries)))
+    return keys.copies(record.op_id, len(held(record.entries)))
