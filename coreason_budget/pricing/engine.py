@@ -13,13 +13,14 @@ from attrs import evolve
 
 from coreason_budget.errors import InvalidIdError, UnknownModelError
 from coreason_budget.money import Usd, ceil_div, to_nanos, to_usd
-from coreason_budget.pricing import names, served
+from coreason_budget.pricing import served
 from coreason_budget.pricing.bill import Item, bill, billed_searches, item_of, period_of, rates_of, total_of
 from coreason_budget.pricing.bound import Request, output_limit, read_request
 from coreason_budget.pricing.buckets import MAX_TOKENS, Usage
 from coreason_budget.pricing.catalog import Catalog
 from coreason_budget.pricing.cost import Cost
 from coreason_budget.pricing.counts import Counts, plain, split
+from coreason_budget.pricing.hidden import why_hidden
 from coreason_budget.pricing.overrides import read_overrides
 from coreason_budget.pricing.price import BUCKETS, MILLION, STANDARD, ModelPrice, Period
 from coreason_budget.pricing.usage import Part, Report, buckets_of, read_report
@@ -35,11 +36,11 @@ class PricingEngine:
     Args:
         overrides: For each model the price of one token or unit in USD, exact to 1e-15:
             ``{"my-model": {"input_cost_per_token": "0.000001", "output_cost_per_token": ...}}``,
-            further ``cache_read_input_token_cost``, ``cache_creation_input_token_cost`` (and
-            ``_above_1hr``), ``output_cost_per_reasoning_token``, the same for audio and image
-            tokens, ``input_cost_per_image``, ``_second`` and ``_query``, ``web_search_cost_per_query``,
-            each also with ``_batches``, ``_flex`` or ``_priority``; ``max_output_tokens``,
-            ``mode``, and ``free`` for zeros.
+            and litellm's other keys: ``cache_read_input_token_cost``, ..., each also with
+            ``_above_200k_tokens`` for a tier and ``_batches``, ``_flex`` or ``_priority`` for a service;
+            those of tools; ``max_output_tokens``, ``mode``. ``free`` allows zeros, ``outrageous`` prices
+            that look like those of a million tokens; ``cached_in_input`` and ``reasoning_in_output`` say
+            how the provider counts. What litellm says beside prices is passed over.
         prices_file: A file in the table's own format.
         aliases: Names of your own for models that have a price: ``{"azure/my-prod": "azure/gpt-4o"}``. Prices,
             budgets and limits take them for the model. They beat those of the file.
@@ -81,7 +82,7 @@ class PricingEngine:
         """
         entry = self._find(_checked(model))
         if entry is None:
-            why = names.why_hidden(model)
+            why = why_hidden(model)
             close = [] if why else self._catalog.close_to(model)
             hint = f" Close: {', '.join(close)}." if close else f" {why}." if why else ""
             raise UnknownModelError(

@@ -10,6 +10,8 @@ import re
 
 from attrs import field, frozen
 
+from coreason_budget.pricing.prefixes import LITELLM, SDKS
+
 _GEO = r"(?:us|eu|apac|jp|au|ca|in|sa|global|us-gov)"
 _MAKER = (
     r"(?:ai21|amazon|anthropic|cohere|deepseek|google|meta|minimax|mistral|moonshot|moonshotai"
@@ -47,64 +49,6 @@ class Form:
     unknown: str
     first: bool = False
 
-
-@frozen
-class Hidden:
-    """A way to write an id that does not say its price: ``why``."""
-
-    pattern: re.Pattern[str] = field(converter=_compiled)
-    why: str
-    example: str
-
-
-# The table's provider, the names SDKs and frameworks give it before a colon, and one of its models.
-SDKS = (
-    ("openai", "openai openai-chat openai-responses", "gpt-4o"),
-    ("azure", "azure azure-responses azure_openai", "gpt-4o"),
-    ("azure_ai", "azure_ai", "claude-sonnet-4-5"),
-    ("anthropic", "anthropic", "claude-sonnet-4-5"),
-    ("bedrock", "bedrock bedrock_converse anthropic_bedrock aws", "us.anthropic.claude-sonnet-4-5-20250929-v1:0"),
-    ("bedrock_mantle", "bedrock-mantle bedrock_mantle_anthropic bedrock_mantle_openai", "openai.gpt-oss-120b"),
-    ("gemini", "google google-gla google_genai gemini", "gemini-2.5-pro"),
-    ("vertex_ai", "google-vertex google-cloud google_vertexai google_anthropic_vertex vertex", "claude-sonnet-4-5"),
-    ("groq", "groq", "openai/gpt-oss-120b"),
-    ("mistral", "mistral mistralai", "mistral-large-latest"),
-    ("cohere", "cohere", "command-a-03-2025"),
-    ("xai", "xai grok", "grok-4.5"),
-    ("deepseek", "deepseek", "deepseek-chat"),
-    ("moonshot", "moonshot moonshotai", "kimi-k2.5"),
-    ("zai", "zai", "glm-4.7"),
-    ("dashscope", "alibaba dashscope", "qwen-plus"),
-    ("perplexity", "perplexity", "sonar-pro"),
-    ("meta", "meta", "muse-spark-1.1"),
-    ("inception", "inception", "mercury-2"),
-    ("voyage", "voyage voyageai", "voyage-3.5"),
-    ("together_ai", "together", "meta-llama/Llama-3.3-70B-Instruct-Turbo"),
-    ("fireworks_ai", "fireworks", "accounts/fireworks/models/gpt-oss-120b"),
-    ("openrouter", "openrouter", "anthropic/claude-sonnet-4.5"),
-    ("vercel_ai_gateway", "vercel", "openai/gpt-4o"),
-    ("huggingface", "huggingface", "groq/openai/gpt-oss-120b"),
-    ("cerebras", "cerebras", "gpt-oss-120b"),
-    ("baseten", "baseten", "openai/gpt-oss-120b"),
-    ("databricks", "databricks", "databricks-claude-sonnet-4-5"),
-    ("github_copilot", "github-copilot", "gpt-5-mini"),
-    ("nebius", "nebius", "openai/gpt-oss-120b"),
-    ("ovhcloud", "ovhcloud", "gpt-oss-120b"),
-    ("sambanova", "sambanova", "gpt-oss-120b"),
-    ("snowflake", "snowflake", "claude-4-sonnet"),
-    ("watsonx", "ibm watsonx", "openai/gpt-oss-120b"),
-)
-
-# LiteLLM's further prefixes, the table's provider, and one of its models.
-LITELLM = (
-    ("vertex_ai_beta", "vertex_ai", "gemini-2.5-pro"),
-    ("text-completion-openai", "openai", "gpt-3.5-turbo-instruct"),
-    ("anthropic_text", "anthropic", "claude-2"),
-    ("text-completion-codestral", "mistral", "codestral-2508"),
-    ("codestral", "mistral", "codestral-2508"),
-    ("ai21_chat", "ai21", "jamba-large-1.7"),
-    ("watsonx_text", "watsonx", "openai/gpt-oss-120b"),
-)
 
 _SONNET = "anthropic.claude-sonnet-4-5-20250929-v1:0"
 
@@ -329,46 +273,5 @@ FORMS: tuple[Form, ...] = (
     *(
         Form(rf"{name}/(?P<id>.+)", (rf"{host}/\g<id>",), f"{name}/{model}", f"{host}/{model}", f"{name}/{model}-x")
         for name, host, model in LITELLM
-    ),
-)
-
-_NO_PRICE = "its name does not say the model; name that with MODEL_ALIASES"
-
-HIDDEN: tuple[Hidden, ...] = (
-    Hidden(
-        r"(?:bedrock/)?(?:[a-z_]+/)?arn:aws[a-z-]*:bedrock:[^:]*:[^:]*:(?:application-inference-profile|provisioned-model"
-        r"|custom-model|custom-model-deployment|imported-model|prompt|prompt-router|default-prompt-router)/.+",
-        _NO_PRICE,
-        "arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/a1b2c3d4e5f6",
-    ),
-    Hidden(
-        r"(?:(?:gemini|vertex_ai)/)?tunedModels/.+",
-        _NO_PRICE,
-        "tunedModels/my-tuned-gemini-a1b2c3",
-    ),
-    Hidden(
-        r"(?:vertex_ai/)?projects/[^/]+/locations/[^/]+/(?:endpoints|models)/.+",
-        _NO_PRICE,
-        "projects/p/locations/us-central1/endpoints/1234567890",
-    ),
-    Hidden(
-        r"(?:vertex_ai/)?projects/[^/]+/locations/(?!global/)[^/]+/publishers/anthropic/.+",
-        "Claude costs more in a region than the table's price, which is that of `locations/global`",
-        "projects/p/locations/us-east5/publishers/anthropic/models/claude-sonnet-4-5@20250929",
-    ),
-    Hidden(
-        r"(?:fireworks(?:_ai)?/)?accounts/(?!fireworks/)[^/]+/.+|.+#accounts/.+",
-        _NO_PRICE,
-        "accounts/acme/models/my-tuned-llama",
-    ),
-    Hidden(
-        r"(?:azure/)?[a-z0-9.-]+\.ft-[0-9a-f]{8,}.*",
-        "a fine-tune of Azure has a price of its own",
-        "azure/gpt-4o-mini-2024-07-18.ft-0e208cf33a6a466994aff31a08aba678",
-    ),
-    Hidden(
-        r"openrouter/.+:online",
-        "`:online` adds a fee for searches",
-        "openrouter/anthropic/claude-sonnet-4.5:online",
     ),
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from coreason_budget.pricing.forms import FORMS, HIDDEN, Form
+from coreason_budget.pricing.forms import FORMS, Form
+from coreason_budget.pricing.hidden import why_hidden
 
 _FIRST = tuple(form for form in FORMS if form.first)
 _OTHERS = tuple(form for form in FORMS if not form.first)
@@ -23,8 +24,3 @@ def _meant(model: str, forms: tuple[Form, ...], steps: int) -> Iterator[str]:
         if (match := form.pattern.fullmatch(model)) is not None and why_hidden(model) is None:
             for template in form.ids:
                 yield from readings(match.expand(template), steps - 1)
-
-
-def why_hidden(model: str) -> str | None:
-    """Say why an id does not tell its price, whatever form it has; None if it may."""
-    return next((hidden.why for hidden in HIDDEN if hidden.pattern.fullmatch(model)), None)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from coreason_budget.errors import UnknownModelError
 from coreason_budget.pricing import bundled, names
 from coreason_budget.pricing.catalog import Catalog
+from coreason_budget.pricing.hidden import why_hidden
 from coreason_budget.pricing.price import ModelPrice
 
 # A host that writes the makers' ids in its own way: what stands before, the maker's id, what stands after.
@@ -45,7 +46,7 @@ def priced_model(catalog: Catalog, answered: str, reserved: str) -> str:
         return reserved
     if catalog.is_alias(answered):
         return answered
-    if (entry is None and names.why_hidden(reserved)) or _says_less(answered, name):
+    if (entry is None and why_hidden(reserved)) or _says_less(answered, name):
         return _same(answered, reserved, _says_less(answered, name))
     whole = name if "/" in name or entry is None else f"{entry.provider}/{name}"
     host = whole.partition("/")[0] if entry is None else entry.provider

@@ -8,8 +8,10 @@ import pytest
 from coreason_budget.errors import UnknownModelError
 from coreason_budget.pricing import PricingEngine, bundled
 from coreason_budget.pricing.catalog import Catalog
-from coreason_budget.pricing.forms import FORMS, HIDDEN, LITELLM, SDKS, Form, Hidden
-from coreason_budget.pricing.names import readings, why_hidden
+from coreason_budget.pricing.forms import FORMS, Form
+from coreason_budget.pricing.hidden import HIDDEN, Hidden, why_hidden
+from coreason_budget.pricing.names import readings
+from coreason_budget.pricing.prefixes import LITELLM, SDKS
 
 ENGINE = PricingEngine()
 CATALOG = Catalog({}, None)

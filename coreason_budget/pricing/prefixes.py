@@ -1,0 +1,50 @@
+"""What SDKs and frameworks write before a model's id: a provider of the table, under their names for it."""
+
+# The table's provider, the names SDKs and frameworks give it before a colon, and one of its models.
+SDKS = (
+    ("openai", "openai openai-chat openai-responses", "gpt-4o"),
+    ("azure", "azure azure-responses azure_openai", "gpt-4o"),
+    ("azure_ai", "azure_ai", "claude-sonnet-4-5"),
+    ("anthropic", "anthropic", "claude-sonnet-4-5"),
+    ("bedrock", "bedrock bedrock_converse anthropic_bedrock aws", "us.anthropic.claude-sonnet-4-5-20250929-v1:0"),
+    ("bedrock_mantle", "bedrock-mantle bedrock_mantle_anthropic bedrock_mantle_openai", "openai.gpt-oss-120b"),
+    ("gemini", "google google-gla google_genai gemini", "gemini-2.5-pro"),
+    ("vertex_ai", "google-vertex google-cloud google_vertexai google_anthropic_vertex vertex", "claude-sonnet-4-5"),
+    ("groq", "groq", "openai/gpt-oss-120b"),
+    ("mistral", "mistral mistralai", "mistral-large-latest"),
+    ("cohere", "cohere", "command-a-03-2025"),
+    ("xai", "xai grok", "grok-4.5"),
+    ("deepseek", "deepseek", "deepseek-chat"),
+    ("moonshot", "moonshot moonshotai", "kimi-k2.5"),
+    ("zai", "zai", "glm-4.7"),
+    ("dashscope", "alibaba dashscope", "qwen-plus"),
+    ("perplexity", "perplexity", "sonar-pro"),
+    ("meta", "meta", "muse-spark-1.1"),
+    ("inception", "inception", "mercury-2"),
+    ("voyage", "voyage voyageai", "voyage-3.5"),
+    ("together_ai", "together", "meta-llama/Llama-3.3-70B-Instruct-Turbo"),
+    ("fireworks_ai", "fireworks", "accounts/fireworks/models/gpt-oss-120b"),
+    ("openrouter", "openrouter", "anthropic/claude-sonnet-4.5"),
+    ("vercel_ai_gateway", "vercel", "openai/gpt-4o"),
+    ("huggingface", "huggingface", "groq/openai/gpt-oss-120b"),
+    ("cerebras", "cerebras", "gpt-oss-120b"),
+    ("baseten", "baseten", "openai/gpt-oss-120b"),
+    ("databricks", "databricks", "databricks-claude-sonnet-4-5"),
+    ("github_copilot", "github-copilot", "gpt-5-mini"),
+    ("nebius", "nebius", "openai/gpt-oss-120b"),
+    ("ovhcloud", "ovhcloud", "gpt-oss-120b"),
+    ("sambanova", "sambanova", "gpt-oss-120b"),
+    ("snowflake", "snowflake", "claude-4-sonnet"),
+    ("watsonx", "ibm watsonx", "openai/gpt-oss-120b"),
+)
+
+# LiteLLM's further prefixes, the table's provider, and one of its models.
+LITELLM = (
+    ("vertex_ai_beta", "vertex_ai", "gemini-2.5-pro"),
+    ("text-completion-openai", "openai", "gpt-3.5-turbo-instruct"),
+    ("anthropic_text", "anthropic", "claude-2"),
+    ("text-completion-codestral", "mistral", "codestral-2508"),
+    ("codestral", "mistral", "codestral-2508"),
+    ("ai21_chat", "ai21", "jamba-large-1.7"),
+    ("watsonx_text", "watsonx", "openai/gpt-oss-120b"),
+)
