@@ -147,7 +147,7 @@ def test_without_any_limit_one_operation_has_its_own():
     """No reserve admits more than 10**7 USD."""
     unlimited = dict.fromkeys((f"daily_{kind}_limit_usd" for kind in ("user", "project", "global")), "unlimited")
     budget = BudgetManager(BudgetConfig(ledger_url="memory://", model_price_overrides=PRICES, **unlimited))
-    dear = {"m": {"input_cost_per_token": 1, "output_cost_per_token": 1}}
+    dear = {"m": {"input_cost_per_token": 1, "output_cost_per_token": 1, "outrageous": True}}
     budget = BudgetManager(BudgetConfig(ledger_url="memory://", model_price_overrides=dear, **unlimited))
     assert budget.affordable_output_tokens("alice", model="m", input_tokens=1) == 10**7 - 1
 

@@ -6,12 +6,11 @@ import os
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 
-import attrs
-
 from coreason_budget.errors import UnknownModelError
 from coreason_budget.pricing import bundled, names
 from coreason_budget.pricing.aliases import checked_aliases
 from coreason_budget.pricing.lookup import Index
+from coreason_budget.pricing.overrides import Own
 from coreason_budget.pricing.price import ModelPrice
 from coreason_budget.pricing.table import load_file
 
@@ -25,7 +24,7 @@ class Catalog:
 
     def __init__(
         self,
-        overrides: Mapping[str, ModelPrice],
+        overrides: Mapping[str, Own],
         prices_file: str | os.PathLike[str] | None,
         aliases: Mapping[str, str] | None = None,
     ) -> None:
@@ -55,7 +54,7 @@ class Catalog:
         for reading in names.readings(model):
             name = self._aliases.get(reading, reading)
             if (own := self._overrides.get(name)) is not None:
-                return name, own
+                return name, own.price
         return None
 
     def is_alias(self, model: str) -> bool:
@@ -70,8 +69,8 @@ class Catalog:
             if model not in self._overrides:
                 raise
             return None  # Of several providers: the user's price settles it.
-        own = listed and self._own_price(model, listed)
-        return listed if listed is None or own is None else _overridden(own, listed)
+        own = None if listed is None else self._own_price(model, listed)
+        return listed if listed is None or own is None else own.over(listed)
 
     def _listed(self, model: str) -> ModelPrice | None:
         """Give the entry of the user's file, else of the table."""
@@ -81,7 +80,7 @@ class Catalog:
         # The user's price of a model is also that of its snapshots.
         return listed and (self._user.find(listed.canonical) or listed)
 
-    def _own_price(self, model: str, listed: ModelPrice) -> ModelPrice | None:
+    def _own_price(self, model: str, listed: ModelPrice) -> Own | None:
         """Give the override of the same snapshot, else of the model, under whatever name it was given."""
         found = self._overrides.get(model)
         if found is not None:
@@ -128,8 +127,3 @@ def _tail(name: str, entry: ModelPrice) -> str:
     """Give an id of the entry without the provider."""
     tail = name if name.startswith(tuple(entry.ids())) else name.partition("/")[2]
     return tail.replace("@", "-")
-
-
-def _overridden(own: ModelPrice, listed: ModelPrice) -> ModelPrice:
-    limit = own.max_output or listed.max_output
-    return attrs.evolve(listed, prices=own.prices, mode=own.mode, max_output=limit, source=own.source, checked=None)

@@ -59,7 +59,7 @@ def problems(entry: ModelPrice, allowed: Iterable[str] = ()) -> Iterator[str]:
 
 def _of_row(row: Rates, allowed: frozenset[str]) -> Iterator[str]:
     for meter, rate in row.meters.items():
-        if rate > _ceiling(meter) and OUTRAGEOUS not in allowed:
+        if rate > ceiling(meter) and OUTRAGEOUS not in allowed:
             yield f"{meter}: {rate_usd(meter, rate)} is outrageous; if it is true, say 'outrageous: true'"
         plain = row.rate(_DISCOUNTS.get(meter) or _SURCHARGES.get(meter) or meter) or 0
         if meter in _DISCOUNTS and rate > plain:
@@ -68,7 +68,8 @@ def _of_row(row: Rates, allowed: frozenset[str]) -> Iterator[str]:
             yield f"{meter} is cheaper than {_SURCHARGES[meter]}; if it is true, say 'cheap: [{meter}]'"
 
 
-def _ceiling(meter: str) -> int:
+def ceiling(meter: str) -> int:
+    """Give the rate above which a price is outrageous."""
     usd = _OUTPUT_CEILING_USD if meter in OUTPUT_METERS else _CEILINGS_USD[METER_UNITS[meter]]
     return exact_rate(Decimal(usd), METER_EXPONENTS[meter]) or 0
 

@@ -10,8 +10,8 @@ from coreason_budget.ledger.memory import MemoryLedger
 from coreason_budget.ledger.record import op_id_of
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
-PRICES = {"my-model": {"input_cost_per_token": "0.01", "output_cost_per_token": "0.02"}}
-DEARER = {"my-model": {"input_cost_per_token": "1", "output_cost_per_token": "2"}}
+PRICES = {"my-model": {"input_cost_per_token": "0.01", "output_cost_per_token": "0.02", "outrageous": True}}
+DEARER = {"my-model": {"input_cost_per_token": "1", "output_cost_per_token": "2", "outrageous": True}}
 
 
 class Untouchable:

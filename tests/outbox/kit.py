@@ -17,7 +17,7 @@ from coreason_budget.model import Amounts
 from coreason_budget.testing import ManualClock
 
 DEAD = "redis://127.0.0.1:1"
-PRICES = {"my-model": {"input_cost_per_token": "0.01", "output_cost_per_token": "0.02"}}
+PRICES = {"my-model": {"input_cost_per_token": "0.01", "output_cost_per_token": "0.02", "outrageous": True}}
 # A long time-out, for a call delivers what waits for a part of it.
 LIMITS: dict[str, Any] = {"daily_user_limit_usd": 10, "model_price_overrides": PRICES, "ledger_timeout_s": 30}
 
