@@ -10,7 +10,8 @@ from flask import Flask, Response, g, request
 from coreason_budget.config import BudgetConfig
 from coreason_budget.errors import ConfigError
 from coreason_budget.manager import BudgetManager
-from coreason_budget.server.routes import answer_errors, make_blueprint
+from coreason_budget.server.replies import answer_errors
+from coreason_budget.server.routes import make_blueprint
 
 _log = logging.getLogger("coreason_budget.server.access")
 

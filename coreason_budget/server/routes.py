@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from attrs import evolve
-from flask import Blueprint, Flask, Response, request
-from werkzeug.exceptions import HTTPException
+from flask import Blueprint, Response, request
 
-from coreason_budget.errors import BudgetError, ConfigError
+from coreason_budget.errors import BudgetError
 from coreason_budget.manager import BudgetManager
 from coreason_budget.server import schemas
 from coreason_budget.server.keys import ApiKeys
 from coreason_budget.server.openapi import describe
 from coreason_budget.server.reading import read_json, read_key, read_query
-from coreason_budget.server.table import JSON, ROUTES, Route
+from coreason_budget.server.replies import answer_errors, reply
+from coreason_budget.server.table import ROUTES, Route
 from coreason_budget.wire import answers
-from coreason_budget.wire.outcomes import INTERNAL, Kind
-from coreason_budget.wire.problems import MEDIA_TYPE, Problem, RequestError, problem_of
 
 _log = logging.getLogger("coreason_budget.server")
 
@@ -38,20 +34,12 @@ def make_blueprint(budget: BudgetManager) -> Blueprint:
     return blueprint
 
 
-def answer_errors(owner: Blueprint | Flask) -> None:
-    """Let every error of a blueprint or an application be answered as a problem."""
-    owner.register_error_handler(RequestError, lambda error: _problem(error.problem))
-    owner.register_error_handler(BudgetError, _library_error)
-    owner.register_error_handler(HTTPException, _http_error)
-    owner.register_error_handler(Exception, _unexpected)
-
-
 def _view(route: Route, verb: Callable[..., Mapping[str, Any] | Response]) -> Response:
     given: list[Any] = [] if route.asks is None else [schemas.structure(read_json(request), route.asks)]
     if route.query is not None:
         given.append(read_query(request, route.query))
     answer = verb(*given)
-    return answer if isinstance(answer, Response) else _answer(route.status, answer, route.media_type)
+    return answer if isinstance(answer, Response) else reply(route.status, answer, route.media_type)
 
 
 class _Routes:
@@ -136,39 +124,5 @@ class _Routes:
             books.ping()
         except BudgetError as error:
             _log.warning("unhealthy: %s", error)
-            return _answer(503, answers.unhealthy(books.ledger_name))
+            return reply(503, answers.unhealthy(books.ledger_name))
         return answers.healthy(books.ledger_name)
-
-
-def _answer(status: int, body: Mapping[str, Any], media_type: str = JSON) -> Response:
-    return Response(json.dumps(body) + "\n", status, content_type=media_type)
-
-
-def _problem(problem: Problem) -> Response:
-    response = _answer(problem.kind.status, problem.body, MEDIA_TYPE)
-    response.headers.update(problem.headers)
-    return response
-
-
-def _library_error(error: BudgetError) -> Response:
-    problem = problem_of(error)
-    if problem.kind.status >= 500:
-        _log.warning("%s: %s", problem.kind.title, error)
-    if isinstance(error, ConfigError):
-        problem = evolve(problem, detail="The service cannot work with its settings; its log says why.")
-    return _problem(problem)
-
-
-def _http_error(error: HTTPException) -> Response:
-    if error.code is None or error.code < 400:
-        return error.get_response()  # type: ignore[return-value]
-    response = _problem(Problem(Kind(error.code, error.name), error.description or error.name))
-    for name, value in error.get_headers():
-        if name not in ("Content-Type", "Content-Length"):
-            response.headers[name] = value
-    return response
-
-
-def _unexpected(error: Exception) -> Response:
-    _log.exception("unexpected error in %s %s", request.method, request.path)
-    return _problem(Problem(INTERNAL, "The service failed; its log says why. Nothing was admitted."))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Callable, Mapping
@@ -11,6 +12,10 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
+
+from coreason_budget.server.replies import HEADERS
+from coreason_budget.wire.outcomes import Kind
+from coreason_budget.wire.problems import MEDIA_TYPE, Problem
 
 _STOPS = (signal.SIGTERM, signal.SIGQUIT, signal.SIGINT)
 
@@ -37,6 +42,29 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Take over the signals, and then those that came meanwhile."""
         super().init_signals()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Answer what cannot be read as HTTP: with gunicorn's status, but as a problem."""
+        super().handle_error(req, _ProblemWriter(client), addr, exc)
+
+
+class _ProblemWriter:
+    """A client's socket that sends a problem in the place of gunicorn's page."""
+
+    def __init__(self, client: Any) -> None:
+        self.gettimeout = client.gettimeout
+        self.setblocking = client.setblocking
+        self.getsockname = client.getsockname
+        self._send = client.sendall
+
+    def sendall(self, page: bytes) -> None:
+        """Send the problem of the page's status."""
+        _, status, reason = page.partition(b"\r\n")[0].decode("latin-1").split(" ", 2)
+        detail = "This cannot be read as an HTTP request; nothing was done."
+        body = json.dumps(Problem(Kind(int(status), reason), detail).body) + "\n"
+        headers = {**HEADERS, "Connection": "close", "Content-Type": MEDIA_TYPE, "Content-Length": len(body)}
+        lines = [f"HTTP/1.1 {status} {reason}", *[f"{name}: {value}" for name, value in headers.items()], "", body]
+        self._send("\r\n".join(lines).encode("latin-1"))
 
 
 def hold_stops() -> None:

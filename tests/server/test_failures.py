@@ -59,8 +59,10 @@ def broken(error: Exception) -> Flask:
         (ConfigError("epoch: another time zone", field="epoch"), "misconfigured"),
     ],
 )
-def test_a_ledger_that_fails_is_503(method: str, path: str, body: Any, error: Exception, name: str) -> None:
-    """Never allowed, never over budget, never a 500; and when to try again."""
+def test_a_ledger_that_fails_is_503(
+    method: str, path: str, body: Any, error: Exception, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Never allowed, never over budget, never a 500; when to try again, and the reason in the log alone."""
     answer = broken(error).test_client().open(path, method=method, json=body)
     assert answer.status_code == 503
     assert answer.content_type == "application/problem+json"
@@ -68,6 +70,8 @@ def test_a_ledger_that_fails_is_503(method: str, path: str, body: Any, error: Ex
     assert answer.json["type"] == f"urn:coreason-budget:{name}"
     assert answer.json["retry_after_s"] == 1
     assert answer.json.get("op_id") == getattr(error, "op_id", None)
+    assert str(error) not in answer.text, "it may name files and addresses"
+    assert any(str(error) in record.getMessage() for record in caplog.records)
 
 
 @pytest.mark.parametrize("error", [LedgerUnavailableError("gone"), LedgerCorruptError("?"), ConfigError("zone")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import re
 import socket
@@ -77,7 +78,13 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 def statuses(service: Service, raw: bytes, patience_s: float = 7.0) -> list[int]:
-    """Send bytes, no more, and read every answer to them."""
+    """Send bytes, no more, and read the status of every answer to them."""
+    data = exchanged(service, raw, patience_s)
+    return [int(status) for status in re.findall(rb"HTTP/1\.[01] ([0-9]{3}) ", data)]
+
+
+def exchanged(service: Service, raw: bytes, patience_s: float = 7.0) -> bytes:
+    """Send bytes, no more, and read all that comes back."""
     with service.connect() as connection:
         connection.settimeout(patience_s)
         data = b""
@@ -88,7 +95,7 @@ def statuses(service: Service, raw: bytes, patience_s: float = 7.0) -> list[int]
                 data += part
         except OSError:
             pass
-    return [int(status) for status in re.findall(rb"HTTP/1\.[01] ([0-9]{3}) ", data)]
+    return data
 
 
 def smuggled(service: Service) -> set[str]:
@@ -112,6 +119,28 @@ def test_an_odd_request_is_an_error_of_the_client(service: Service, name: str) -
     found = statuses(service, ODD[name])
     assert all(status < 500 or status in (501, 505) for status in found), found
     assert service.request("GET", "/health")[0] == 200
+
+
+UNREADABLE = {
+    "HTTP/3.7": 400,
+    "a null in a name": 400,
+    "a coding nobody knows": 501,
+    "a space before the colon": 400,
+    "TLS": 400,
+}
+
+
+@pytest.mark.parametrize("name", [*UNREADABLE, "a long path", "many headers"])
+def test_what_cannot_be_read_is_answered_as_a_problem(service: Service, name: str) -> None:
+    """Also by whoever answers before the application: JSON with its status, and no page with the client's bytes."""
+    status = {"a long path": 414, "many headers": 431, **UNREADABLE}[name]
+    head, _, body = exchanged(service, {**SMUGGLING, **ODD}[name]).partition(b"\r\n\r\n")
+    problem = json.loads(body)
+    assert head.startswith(b"HTTP/1.1 %d " % status)
+    assert (problem["status"], problem["type"]) == (status, "about:blank")
+    assert b"Content-Type: application/problem+json\r\n" in head
+    assert b"X-Content-Type-Options: nosniff" in head
+    assert b"Content-Length: %d" % len(body) in head
 
 
 def test_two_calls_on_one_connection_are_two(service: Service) -> None:
