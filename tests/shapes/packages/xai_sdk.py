@@ -12,11 +12,11 @@ from google.protobuf.json_format import MessageToDict
 from xai_sdk import Client
 from xai_sdk.chat import user
 from xai_sdk.proto import chat_pb2, chat_pb2_grpc, sample_pb2, usage_pb2
-from xai_sdk.proto.chat_pb2 import GetChatCompletionChunk as Chunk
 
 from tests.shapes.book import case
 from tests.shapes.fake.bill import Bill, bill
 
+Chunk = chat_pb2.GetChatCompletionChunk
 MODEL = "grok-4"
 SEARCHES = [usage_pb2.SERVER_SIDE_TOOL_WEB_SEARCH] * 2 + [usage_pb2.SERVER_SIDE_TOOL_X_SEARCH]
 
