@@ -59,10 +59,17 @@ messages_of("message of a region", messages(message("claude-opus-4-6", here)), r
 
 with provider({"/v1/messages": messages(message(SONNET, MESSAGE_USAGE))}) as url:
     events = list(Anthropic(base_url=url, api_key="none").messages.create(**ASKED, model=SONNET, stream=True))
+    case("all events of a stream", events, BILL)
+    case("all events of a stream, as JSON", [event.model_dump(mode="json") for event in events], BILL)
     delta = next(event for event in events if event.type == "message_delta")
-    why = "the split of 5 minutes and an hour stands in message_start alone"
-    for form, value in (("itself", delta), ("its usage", delta.usage), ("its usage's dump", delta.usage.model_dump())):
-        case(f"last message_delta, {form}", value, BILL, "dearer", why)
+    why = "the split of 5 minutes and an hour stands in message_start alone; pass all events, or the final message"
+    case("last message_delta", delta, BILL, "refused", why)
+    case("last message_delta's dump", delta.model_dump(), BILL, "refused", why)
+    case("last message_delta's usage", delta.usage, BILL, "blind", why)
+with provider({"/v1/messages": messages(message(SONNET, plain))}) as url:
+    events = list(Anthropic(base_url=url, api_key="none").messages.create(**ASKED, model=SONNET, stream=True))
+    delta = next(event for event in events if event.type == "message_delta")
+    case("last message_delta without a cache", delta, bill(SONNET, input=1000, output=300))
 grown = {"cache_creation_input_tokens": 1400}
 with provider({"/v1/messages": messages(message(SONNET, MESSAGE_USAGE), grown=grown)}) as url:
     with Anthropic(base_url=url, api_key="none").messages.stream(**ASKED, model=SONNET) as stream:

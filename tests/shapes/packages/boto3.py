@@ -59,7 +59,8 @@ converse_of("Converse, at the standard tier", plain, alone, **standard)
 written = {name: count for name, count in CONVERSE_USAGE.items() if name != "cacheDetails"}
 with provider({"/converse": as_json(converse(written))}) as url:
     made = client(url).converse(**ASKED, modelId=CLAUDE)
-    case("Converse, a cache of times untold", made, RIGHT, "dearer", "without cacheDetails the time is not known")
+    why = "without cacheDetails it is not told that some is kept for an hour"
+    case("Converse, a cache of times untold", made, RIGHT, "blind", why)
 
 headers = {"x_amzn_bedrock_input_token_count": "50", "x_amzn_bedrock_output_token_count": "300"}
 headers |= {"x_amzn_bedrock_invocation_latency": "900"}

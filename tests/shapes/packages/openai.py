@@ -99,7 +99,7 @@ chat_completions(
 chat_completions(
     "chat that searched",
     chat("gpt-4o-search-preview", {"prompt_tokens": 1000, "completion_tokens": 300, "total_tokens": 1300}),
-    bill("gpt-4o-search-preview", input=1000, output=300, web_search=1),
+    bill("gpt-4o-search-preview", input=1000, output=300, per_request=1),
 )
 
 responses_of("response", response("gpt-4o-2024-08-06", RESPONSE_USAGE), BILL)

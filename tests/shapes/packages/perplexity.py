@@ -5,7 +5,7 @@
 
 from perplexity import Perplexity
 
-from tests.shapes.book import case, forms
+from tests.shapes.book import forms
 from tests.shapes.fake.bill import Bill, bill
 from tests.shapes.fake.openai import chat, response, responses
 from tests.shapes.fake.server import as_json, provider
@@ -63,7 +63,7 @@ with provider({"/responses": responses(response("openai/gpt-5", told))}) as url:
 told = {**told, "tool_calls_details": {"web_search": {"invocation": 1}}}
 with provider({"/responses": responses(response("openai/gpt-5", told))}) as url:
     made = Perplexity(base_url=url, api_key="none").responses.create(model="openai/gpt-5", input="hello")
-    case("response that searched", made, right, "refused", "the table has no price for a search of this host")
+    forms("response that searched", made, bill(GPT, input=400, cache_read=600, output=300, web_search=1))
 
 EMBED = "perplexity/pplx-embed-v1-4b"
 embedded = {
