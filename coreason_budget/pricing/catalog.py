@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
+from functools import cached_property
 
 from coreason_budget.errors import UnknownModelError
 from coreason_budget.pricing import bundled, names
@@ -80,23 +81,27 @@ class Catalog:
         # The user's price of a model is also that of its snapshots.
         return listed and (self._user.find(listed.canonical) or listed)
 
+    @cached_property
+    def _meant(self) -> dict[str, tuple[str, ...]]:
+        """The readings of every id that has an override."""
+        return {key: tuple(names.readings(key)) for key in self._overrides}
+
     def _own_price(self, model: str, listed: ModelPrice) -> Own | None:
         """Give the override of the same snapshot, else of the model, under whatever name it was given."""
         found = self._overrides.get(model)
         if found is not None:
             return found
         for key, own in self._overrides.items():
-            name = self._listed_name(key, listed)
+            name = self._listed_name(self._meant[key], listed)
             if name is not None:
                 if _tail(name, listed) == _tail(model, listed):
                     return own
                 found = own if _tail(name, listed) == listed.model else found
         return found
 
-    def _listed_name(self, key: str, listed: ModelPrice) -> str | None:
+    def _listed_name(self, meant: tuple[str, ...], listed: ModelPrice) -> str | None:
         """Give the id of this entry that an override was given for, in whatever form; None if it is another's."""
         ids = tuple(listed.ids())
-        meant = tuple(names.readings(key))
         if not any(name.startswith(ids) or name.partition("/")[2].startswith(ids) for name in meant):
             return None
         for name in meant:

@@ -22,10 +22,10 @@ _FRAMES = (_BEDROCK, _DATABRICKS)
 _ENDINGS = ("", "-v1:0", "-v1", "-v2:0")
 # A part of an id that chooses the price: the same id without it is another price.
 _PLACE = re.compile(r"eu|us|apac|us-gov|global|global-standard|[a-z]{2}(?:-gov)?-[a-z]+-[0-9]", re.ASCII)
+_DATE = r"20[0-9]{2}-[01][0-9]-[0-3][0-9]|20[0-9]{6}"
+_DATED = re.compile(rf"(?P<model>.+?)[-@](?:{_DATE})", re.ASCII)
 _VERSION = re.compile(
-    r"(?P<model>.+?)[-@](?:20[0-9]{2}-[01][0-9]-[0-3][0-9]|20[0-9]{6}|[01][0-9]-[0-3][0-9]|[01][0-9]-20[0-9]{2}"
-    r"|[0-9]{4}|00[1-9])",
-    re.ASCII,
+    rf"(?P<model>.+?)[-@](?:{_DATE}|[01][0-9]-[0-3][0-9]|[01][0-9]-20[0-9]{{2}}|[0-9]{{4}}|00[1-9])", re.ASCII
 )
 
 
@@ -46,8 +46,10 @@ def priced_model(catalog: Catalog, answered: str, reserved: str) -> str:
         return reserved
     if catalog.is_alias(answered):
         return answered
-    if (entry is None and why_hidden(reserved)) or _says_less(answered, name):
-        return _same(answered, reserved, _says_less(answered, name))
+    if _says_less(answered, name):
+        return reserved
+    if entry is None and why_hidden(reserved):
+        return _same(answered, reserved, False)
     whole = name if "/" in name or entry is None else f"{entry.provider}/{name}"
     host = whole.partition("/")[0] if entry is None else entry.provider
     is_open = "/" not in whole or host in bundled.shared().makers()
@@ -133,7 +135,7 @@ def _says_less(answered: str, name: str) -> bool:
     """Say whether an answer gives the reserved id without its date, as Azure's did, or a fine-tune's base."""
     own = _path(name)
     for path in (own, *_unframed(name)):
-        match = _VERSION.fullmatch(path[-1])
+        match = _DATED.fullmatch(path[-1])
         if match is not None and _ends(_path(answered), [*path[:-1], match["model"]]):
             return True
     return own[-1].startswith("ft:") and _path(answered)[-1] == own[-1].removeprefix("ft:")

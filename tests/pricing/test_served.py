@@ -1,9 +1,12 @@
 """Which price a call has whose answer names a model: its own, the reserved one's by another name, or none."""
 
+from itertools import pairwise
+
 import pytest
 
 from coreason_budget.errors import UnknownModelError
 from coreason_budget.pricing import PricingEngine
+from coreason_budget.pricing.price import ModelPrice
 
 ENGINE = PricingEngine()
 
@@ -66,6 +69,7 @@ def test_an_answer_may_name_the_reserved_model_otherwise(reserved: str, answered
         ("bedrock/anthropic.claude-opus-4-7", "us.anthropic.claude-opus-4-7", "bedrock/us.anthropic.claude-opus-4-7"),
         ("vertex_ai/claude-sonnet-4-5@20250929", "claude-opus-4-5-20251101", "vertex_ai/claude-opus-4-5"),
         ("groq/openai/gpt-oss-120b", "openai/gpt-oss-20b", "groq/openai/gpt-oss-20b"),
+        ("moonshot/kimi-k2-0905-preview", "kimi-k2", "moonshot/kimi-k2"),
         ("openrouter/auto", "anthropic/claude-sonnet-4.5", "openrouter/anthropic/claude-sonnet-4.5"),
         ("my-router", "gpt-4o", "openai/gpt-4o"),
     ],
@@ -138,3 +142,21 @@ def test_an_override_of_a_snapshot_prices_that_snapshots_answers() -> None:
     engine = PricingEngine({"gpt-4o-2024-08-06": {"input_cost_per_token": "9e-6", "output_cost_per_token": "9e-6"}})
     assert engine.calculate(engine.priced_model("gpt-4o-2024-08-06", "gpt-4o"), 10**6) == 9
     assert engine.calculate(engine.priced_model("gpt-4o-2024-11-20", "gpt-4o"), 10**6) == 2.5
+
+
+def test_a_host_s_own_models_answer_at_its_price() -> None:
+    """Of one host, any model may answer for any other, in that host's region or data zone and under its own id."""
+    hosts: dict[str, list[ModelPrice]] = {}
+    for entry in ENGINE.models():
+        hosts.setdefault(entry.canonical[: -len(entry.model.rpartition("/")[2])], []).append(entry)
+    found = 0
+    for place, entries in hosts.items():
+        for reserved, other in list(pairwise(entries))[::7]:
+            answered = other.model.rpartition("/")[2]
+            try:
+                priced = ENGINE.priced_model(answered, reserved.canonical)
+            except UnknownModelError:
+                continue
+            found += 1
+            assert ENGINE.canonical(priced).startswith(place), (reserved.canonical, answered, priced)
+    assert found > 400
