@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from decimal import Decimal
+from typing import IO, Any
 
 import click
 
@@ -31,6 +33,30 @@ input = click.option("--input", "input_tokens", type=int, metavar="N", help="Inp
 output = click.option("--output", "output_tokens", type=int, metavar="N", help="Output tokens.")
 
 
+def _json(_: click.Context, __: click.Parameter, file: IO[str] | None) -> Any:
+    if file is None:
+        return None
+    try:
+        return json.load(file, parse_float=Decimal)
+    except (ValueError, ArithmeticError, RecursionError) as error:
+        raise click.BadParameter(f"{file.name}: is not JSON: {error}") from None
+
+
+usage_file = click.option(
+    "--usage",
+    type=click.File(encoding="utf-8"),
+    callback=_json,
+    metavar="FILE",
+    help="The provider's answer, or its usage, as JSON; - is stdin.",
+)
+service = click.option("--service", metavar="NAME", help="What was billed where the answer does not say: batch, ...")
+
+
+def _said(call: dict[str, Any]) -> dict[str, Any]:
+    """The options that were given, by the names of the library's own parameters."""
+    return {name: value for name, value in call.items() if value is not None}
+
+
 def _cost(help: str) -> Command:
     return click.option("--cost", metavar="USD", help=help)
 
@@ -52,14 +78,16 @@ def check(user_id: str, cost: str | None, **scopes: Any) -> tuple[Any, str]:
 
 @command
 @click.argument("user_id")
-@_cost("What the call cost. Left out, the model and its token counts say it.")
+@_cost("What the call cost. Left out, the provider's answer or the model and its token counts say it.")
 @scopes
+@usage_file
 @input
 @output
+@service
 @key
 def spend(user_id: str, **call: Any) -> tuple[Any, str]:
     """Book what a call of USER_ID cost, in full."""
-    answer = answers.recorded(budget().record_spend(user_id, **call))
+    answer = answers.recorded(budget().record_spend(user_id, **_said(call)))
     return answer, f"recorded {answer['cost_usd']} USD{_again(answer)}"
 
 
@@ -80,14 +108,16 @@ def reserve(user_id: str, **call: Any) -> tuple[Any, str]:
 
 @ending
 @click.argument("reservation_id")
-@_cost("What the call cost. Left out, its token counts say it.")
+@_cost("What the call cost. Left out, the provider's answer or its token counts say it.")
+@usage_file
 @input
 @output
+@service
 @click.option("--model", metavar="NAME", help="The model that was called, if not the one reserved for.")
 @key
 def settle(reservation_id: str, **call: Any) -> tuple[Any, str]:
     """End a reservation and book what the call really cost."""
-    answer = answers.ended(budget().settle(reservation_id, **call))
+    answer = answers.ended(budget().settle(reservation_id, **_said(call)))
     return answer, f"settled at {answer['cost_usd']} USD{' (late)' if answer['late'] else ''}{_again(answer)}"
 
 

@@ -60,60 +60,22 @@ class _Routes:
     def check(self, asked: schemas.Check) -> answers.Allowed:
         if asked.input_tokens is not None:
             schemas.model_named(asked.model)
-        verdict = self._budget.check_availability(
-            asked.user_id,
-            asked.project_id,
-            asked.estimated_cost,
-            model=asked.model,
-            tags=asked.tags,
-            input_tokens=asked.input_tokens,
-        )
-        return answers.allowed(verdict)
+        return answers.allowed(self._budget.check_availability(**schemas.given(asked)))
 
     def spend(self, asked: schemas.Spend) -> answers.Recorded:
         schemas.one_way(asked)
-        receipt = self._budget.record_spend(
-            asked.user_id,
-            asked.cost,
-            asked.project_id,
-            asked.model,
-            tags=asked.tags,
-            input_tokens=asked.input_tokens,
-            output_tokens=asked.output_tokens,
-            idempotency_key=read_key(request),
-        )
-        return answers.recorded(receipt)
+        return answers.recorded(self._budget.record_spend(**schemas.given(asked), idempotency_key=read_key(request)))
 
     def reserve(self, asked: schemas.Reserve) -> answers.Reserved:
         schemas.one_way(asked)
-        reservation = self._budget.reserve(
-            asked.user_id,
-            asked.cost,
-            asked.project_id,
-            asked.model,
-            tags=asked.tags,
-            input_tokens=asked.input_tokens,
-            max_output_tokens=asked.max_output_tokens,
-            ttl_s=asked.ttl_s,
-            idempotency_key=read_key(request),
-        )
-        return answers.reserved(reservation)
+        return answers.reserved(self._budget.reserve(**schemas.given(asked), idempotency_key=read_key(request)))
 
     def settle(self, asked: schemas.Settle) -> answers.Ended:
         schemas.one_way(asked)
-        receipt = self._budget.settle(
-            asked.reservation_id,
-            asked.cost,
-            usage=asked.usage,
-            model=asked.model,
-            input_tokens=asked.input_tokens,
-            output_tokens=asked.output_tokens,
-            idempotency_key=read_key(request),
-        )
-        return answers.ended(receipt)
+        return answers.ended(self._budget.settle(**schemas.given(asked), idempotency_key=read_key(request)))
 
     def release(self, asked: schemas.Release) -> answers.Ended:
-        return answers.ended(self._budget.release(asked.reservation_id, idempotency_key=read_key(request)))
+        return answers.ended(self._budget.release(**schemas.given(asked), idempotency_key=read_key(request)))
 
     def usage(self, asked: Mapping[str, Any]) -> answers.Accounts:
         return answers.accounts(self._budget.usage(**asked))

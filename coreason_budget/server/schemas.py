@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Annotated, Any, ClassVar, TypeAlias, TypeVar
 
 import cattrs
-from attrs import fields_dict, frozen
+from attrs import AttrsInstance, asdict, fields_dict, frozen
 from cattrs.errors import ClassValidationError, ForbiddenExtraKeysError
 
 from coreason_budget.model import (
@@ -71,8 +71,20 @@ Tags: TypeAlias = Annotated[
 UsageObject: TypeAlias = Annotated[
     Mapping[str, Any],
     Schema(
-        description="The usage of the provider's response, or the whole response.",
-        examples=[{"prompt_tokens": 1200, "completion_tokens": 300}],
+        description="The provider's whole answer, or its usage alone, which tells no service tier and no tools.",
+        examples=[
+            {"model": "gpt-4o", "usage": {"prompt_tokens": 1200, "completion_tokens": 300}},
+            {"prompt_tokens": 1200, "completion_tokens": 300},
+        ],
+    ),
+]
+
+
+Service: TypeAlias = Annotated[
+    str,
+    Schema(
+        description="What was billed where the answer does not say: `batch`, `flex`, `priority`, ...",
+        examples=["batch"],
     ),
 ]
 
@@ -91,6 +103,7 @@ class Way:
 
 
 _BY_COST = Way(("cost",), (("cost",),))
+_BY_USAGE = Way(("usage",), (("usage",),))
 
 
 @frozen(kw_only=True)
@@ -115,13 +128,16 @@ class Check(_Call):
 
 @frozen(kw_only=True)
 class Spend(_Call):
-    """POST /spend: a cost, or a model and its token counts."""
+    """POST /spend: a cost, the provider's answer, or a model and its token counts."""
 
     cost: Amount | None = None
+    usage: UsageObject | None = None
     output_tokens: Tokens | None = None
+    service: Service | None = None
 
     WAYS: ClassVar = (
         _BY_COST,
+        _BY_USAGE,
         Way(("input_tokens", "output_tokens"), (("model", "input_tokens"), ("model", "output_tokens"))),
     )
 
@@ -139,7 +155,7 @@ class Reserve(_Call):
 
 @frozen(kw_only=True)
 class Settle:
-    """POST /settle: a cost, token counts, or the provider's usage object."""
+    """POST /settle: a cost, the provider's answer, or token counts."""
 
     reservation_id: ReservationId
     cost: Amount | None = None
@@ -147,10 +163,11 @@ class Settle:
     model: Model | None = None
     input_tokens: Tokens | None = None
     output_tokens: Tokens | None = None
+    service: Service | None = None
 
     WAYS: ClassVar = (
         _BY_COST,
-        Way(("usage",), (("usage",),)),
+        _BY_USAGE,
         Way(("input_tokens", "output_tokens"), (("input_tokens",), ("output_tokens",))),
     )
 
@@ -176,6 +193,11 @@ def structure(body: object, wanted: type[T]) -> T:
         return _converter.structure(body, wanted)
     except ClassValidationError as error:
         raise _refusal(error, wanted) from None
+
+
+def given(asked: AttrsInstance) -> dict[str, Any]:
+    """What a request says, by the names of the library's own parameters: null is as good as left out."""
+    return {name: value for name, value in asdict(asked, recurse=False).items() if value is not None}
 
 
 def one_way(asked: Check | Spend | Reserve | Settle) -> None:

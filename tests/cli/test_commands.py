@@ -52,6 +52,33 @@ def test_check_says_how_long_an_answer_may_be() -> None:
     assert run("check", "user_123", "--input", "1200").exit_code == 2
 
 
+ANSWER = {"model": "gpt-4o-2024-08-06", "usage": {"prompt_tokens": 1000, "completion_tokens": 100}}
+
+
+def test_spend_and_settle_take_the_answer_from_a_file_or_stdin() -> None:
+    """As the provider gave it; `--service` tells what it does not."""
+    Path("answer.json").write_text(json.dumps(ANSWER))
+    assert run("spend", "alice", "--usage", "answer.json").stdout == "recorded 0.0035 USD\n"
+    piped = ["spend", "alice", "--usage", "-", "--service", "batch"]
+    assert CliRunner().invoke(cli, piped, input=json.dumps(ANSWER)).stdout == "recorded 0.00175 USD\n"
+    held = answer("reserve", "alice", "--cost", "1", "--model", "gpt-4o")["reservation_id"]
+    settled = run("settle", held, "--usage", "answer.json", "--service", "batch")
+    assert settled.stdout == "settled at 0.00175 USD\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[1, ", "NaN-", '{"usage": 1E999999999999999999999}', "[" * 100_000, "{}", "5"],
+    ids=lambda text: text[:12] or "nothing",
+)
+def test_a_usage_that_is_none_is_2(text: str) -> None:
+    """One sentence, and nothing is booked."""
+    refused = CliRunner().invoke(cli, ["spend", "alice", "--usage", "-"], input=text)
+    assert (refused.exit_code, refused.stdout, "Traceback" in refused.stderr) == (2, "", False)
+    assert run("spend", "alice", "--usage", "missing.json").exit_code == 2
+    assert answer("usage", "--user", "alice")["accounts"][0]["spent_usd"] == "0.00"
+
+
 def test_a_refusal_as_json_has_the_data() -> None:
     """`--json` gives a program on stdout what the service would."""
     refused = run("check", "user_123", "--cost", "11", "--json")

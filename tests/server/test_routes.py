@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import pytest
 from flask.testing import FlaskClient
 
 from coreason_budget import BudgetConfig, BudgetManager
@@ -307,3 +309,49 @@ def test_health_names_the_ledger(client: FlaskClient) -> None:
     """A ledger that answers is connected."""
     answer = client.get("/health")
     assert (answer.status_code, answer.json) == (200, {"status": "healthy", "memory": "connected"})
+
+
+ANSWER = {
+    "id": "chatcmpl-1",
+    "model": "gpt-4o-2024-08-06",
+    "choices": [{"message": {"role": "assistant", "content": "Hello"}}],
+    "usage": {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1100},
+}
+
+
+@pytest.mark.parametrize(
+    ("said", "cost_usd"),
+    [
+        ({"usage": ANSWER}, "0.0035"),
+        ({"usage": ANSWER, "service": "batch"}, "0.00175"),
+        ({"usage": ANSWER["usage"], "model": "gpt-4o"}, "0.0035"),
+        ({"usage": ANSWER["usage"], "model": "gpt-4o", "service": "batch"}, "0.00175"),
+        ({"model": "gpt-4o", "input_tokens": 1000, "output_tokens": 100, "service": "batch"}, "0.00175"),
+    ],
+)
+def test_spend_and_settle_take_the_whole_answer(post: Post, said: dict[str, Any], cost_usd: str) -> None:
+    """Its model prices it, its tokens count; a batch costs what a batch does. Both verbs book the same."""
+    spent = post("/spend", {"user_id": "alice", **said})
+    assert (spent.status_code, spent.json["cost_usd"]) == (200, cost_usd)
+    held = post("/reserve", {"user_id": "bob", "cost": 1, "model": "gpt-4o"}).json["reservation_id"]
+    settled = post("/settle", {"reservation_id": held, **said})
+    assert (settled.status_code, settled.json["cost_usd"]) == (200, cost_usd)
+
+
+@pytest.mark.parametrize(
+    ("said", "field"),
+    [
+        ({"usage": ANSWER, "cost": 1}, "cost"),
+        ({"usage": ANSWER, "input_tokens": 1}, "cost"),
+        ({"usage": [ANSWER]}, "usage"),
+        ({"usage": {"total": 1}}, "usage"),
+        ({"usage": ANSWER, "service": 5}, "service"),
+        ({"usage": None}, "cost"),
+    ],
+)
+def test_a_spend_says_its_cost_in_one_way(post: Post, said: dict[str, Any], field: str) -> None:
+    """By cost, by the answer, or by counts; anything else is a 400 that names the field, and nothing is booked."""
+    refused = post("/spend", {"user_id": "alice", **said})
+    assert (refused.status_code, refused.json["field"]) == (400, field)
+    assert post("/spend", {"user_id": "alice", "usage": ANSWER, "service": "no-such"}).status_code == 400
+    assert post("/check", {"user_id": "alice"}).json["binding"]["spent_usd"] == "0.00"
