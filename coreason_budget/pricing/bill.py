@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 from coreason_budget.errors import InvalidAmountError, UnknownModelError
 from coreason_budget.money import ceil_div
 from coreason_budget.pricing.buckets import Usage, prompt_tokens
-from coreason_budget.pricing.cost import Cost, lines_of
+from coreason_budget.pricing.cost import Cost
 from coreason_budget.pricing.price import MILLION, SECONDS, Count, ModelPrice, Period, Rates
 
 
@@ -123,18 +123,18 @@ def bill(items: Sequence[Item]) -> Cost:
     """Add parts up to one cost. The first names it; models of the others are named beside."""
     first = items[0]
     reported = [item.used.reported_nanos for item in items if item.used.reported_nanos is not None]
-    others = dict.fromkeys(item.entry.canonical for item in items if item.entry.canonical != first.entry.canonical)
+    name = first.entry.canonical
     return Cost(
-        cost_nanos=ceil_div(sum(item.total for item in items), MILLION),
-        input_tokens=sum(item.used.input_tokens for item in items),
-        output_tokens=sum(item.used.output_tokens for item in items),
+        cost_nanos=ceil_div(sum([item.total for item in items]), MILLION),
+        input_tokens=sum([item.used.input_tokens for item in items]),
+        output_tokens=sum([item.used.output_tokens for item in items]),
         provider=first.entry.provider,
-        model=first.entry.canonical,
+        model=name,
         service=first.used.service,
         price_date=first.period.since or first.entry.checked,
         source=first.entry.source,
         tier_above=None if first.rates.above < 0 else first.rates.above,
-        lines=tuple(line for item in items for line in lines_of(item.rates, item.used.counts)),
         reported_nanos=sum(reported) if reported else None,
-        others=tuple(others),
+        others=tuple(dict.fromkeys(item.entry.canonical for item in items[1:] if item.entry.canonical != name)),
+        used=tuple([(item.rates, item.used.counts) for item in items]),
     )

@@ -51,18 +51,6 @@ def _shown(value: object) -> str:
     return text if 0 < len(text) <= 63 else f"a {type(value).__name__}"
 
 
-def _check(_: Any, attribute: attrs.Attribute[Any], value: int | None) -> None:
-    check_count(value, attribute.name)
-
-
-def _count() -> int:
-    return attrs.field(default=0, validator=_check)
-
-
-def _told() -> int | None:
-    return attrs.field(default=None, validator=attrs.validators.optional(_check))
-
-
 def _seconds(value: Any) -> int | Decimal | None:
     return None if value is None else check_seconds(value, "per_second")
 
@@ -84,36 +72,42 @@ class Usage:
         InvalidAmountError: A count is not a whole number from 0 to 10**12; names the bucket.
     """
 
-    input: int = _count()
-    cache_read: int = _count()
-    cache_write: int = _count()
-    cache_write_1h: int = _count()
-    output: int = _count()
-    reasoning: int = _count()
-    input_audio: int = _count()
-    input_image: int = _count()
-    cache_read_audio: int = _count()
-    cache_read_image: int = _count()
-    output_audio: int = _count()
-    output_image: int = _count()
-    web_search: int = _count()
-    x_search: int = _count()
-    file_search: int = _count()
-    maps_grounding: int = _count()
-    code_execution: int = _count()
-    code_interpreter: int = _count()
-    per_image: int = _count()
+    input: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+    cache_write_1h: int = 0
+    output: int = 0
+    reasoning: int = 0
+    input_audio: int = 0
+    input_image: int = 0
+    cache_read_audio: int = 0
+    cache_read_image: int = 0
+    output_audio: int = 0
+    output_image: int = 0
+    web_search: int = 0
+    x_search: int = 0
+    file_search: int = 0
+    maps_grounding: int = 0
+    code_execution: int = 0
+    code_interpreter: int = 0
+    per_image: int = 0
     per_second: int | Decimal | None = attrs.field(default=None, converter=_seconds)
-    per_request: int | None = _told()
+    per_request: int | None = None
     search_context: str | None = attrs.field(
         default=None, validator=attrs.validators.optional(attrs.validators.instance_of(str))
     )
     service: str = attrs.field(default=STANDARD, validator=attrs.validators.instance_of(str))
-    reported_nanos: int | None = attrs.field(default=None)
+    reported_nanos: int | None = None
 
-    @reported_nanos.validator
-    def _check_reported(self, _: Any, value: int | None) -> None:
-        if value is not None and (type(value) is not int or value < 0):
+    def __attrs_post_init__(self) -> None:
+        # One look at all: validators for each of the fields would cost more than the price of the call.
+        for name, value in zip(_WHOLE, _WHOLE_COUNTS(self), strict=True):
+            if type(value) is not int or not 0 <= value <= MAX_TOKENS:
+                check_count(value, name)
+        if self.per_request is not None:
+            check_count(self.per_request, "per_request")
+        told = self.reported_nanos
+        if told is not None and (type(told) is not int or told < 0):
             raise InvalidAmountError("reported_nanos: must be a whole number of nano-USD", field="reported_nanos")
 
     @property
@@ -133,6 +127,8 @@ class Usage:
 
 
 _COUNTS: Callable[[Usage], tuple[Count, ...]] = attrgetter(*BUCKETS)
+_WHOLE = tuple(bucket for bucket in BUCKETS if bucket not in ("per_second", "per_request"))
+_WHOLE_COUNTS: Callable[[Usage], tuple[object, ...]] = attrgetter(*_WHOLE)
 
 
 _PROMPT: Callable[[tuple[Count, ...]], tuple[int, ...]] = itemgetter(*PROMPT)

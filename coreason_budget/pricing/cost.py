@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
-import attrs
+from attrs import field, frozen
 
 from coreason_budget.money import to_usd, usd_text
 from coreason_budget.pricing.price import BUCKETS, METER_UNITS, Count, Rates, amount_usd, rate_usd
 
 
-@attrs.frozen
+@frozen
 class Line:
     """What one bucket of a call cost.
 
@@ -48,7 +48,7 @@ class Line:
         return f"{name}: {self.count} x {self.rate_usd:f} USD a {self.unit} = {self.amount_usd:f} USD"
 
 
-@attrs.frozen
+@frozen
 class Cost:
     """What a call cost, and by which price.
 
@@ -63,10 +63,10 @@ class Cost:
         price_date: The day from which the price holds, else the day it was last checked.
         source: Where the price was read.
         tier_above: The prompt is longer than this, and so priced by a long-context tier; else None.
-        lines: One for each bucket that cost something.
         reported_nanos: What the provider says that it cost, None if it does not say.
         is_reported: ``cost_nanos`` is the provider's, not the sum of the lines.
         others: Further models that were at work for the answer, by canonical id; their lines are among the lines.
+        used: The counts, each set of them with the row that prices it.
     """
 
     cost_nanos: int
@@ -78,10 +78,15 @@ class Cost:
     price_date: date | None
     source: str | None = None
     tier_above: int | None = None
-    lines: tuple[Line, ...] = ()
     reported_nanos: int | None = None
     is_reported: bool = False
     others: tuple[str, ...] = ()
+    used: tuple[tuple[Rates, tuple[Count, ...]], ...] = field(default=(), repr=False)
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """One for each bucket that cost something."""
+        return tuple(line for rates, counts in self.used for line in lines_of(rates, counts))
 
     @property
     def price_name(self) -> str:

@@ -57,13 +57,13 @@ def read_report(source: object, service: str = STANDARD) -> Report:
         return Report.of(source)
     if (answers := answers_of(source)) is not None:
         return _of_answers(answers, service)
-    found = locate(source, _is_usage)
+    found = locate(source, FAMILIES.find)
     if found is None:
         by_model = _by_model(source, service)
         if by_model is not None:
             return by_model
         marks = "usage, " + ", ".join(dict.fromkeys(family.marks[0] for family in FAMILIES.all))
-        problem = f"usage: {type(source).__name__} has none of {marks}{hint(source, _is_usage)}"
+        problem = f"usage: {type(source).__name__} has none of {marks}{hint(source, FAMILIES.find)}"
         raise InvalidAmountError(problem, field="usage")
     return Report(_parts(found, service), found.model())
 
@@ -76,20 +76,16 @@ def _of_answers(answers: Sequence[object], service: str) -> Report:
     return Report(tuple(evolve(part, model=part.model or report.model) for report in reports for part in report.parts))
 
 
-def _is_usage(fields: Fields) -> bool:
-    return FAMILIES.find(fields) is not None
-
-
 def _parts(found: Found, service: str) -> tuple[Part, ...]:
-    family = FAMILIES.find(found.usage)
-    assert family is not None
+    family = found.family
     _refuse_strays(family, found.around, service)
     first, *others = family.read(found.usage, found.service(service))
-    fees = {role: count for role, count in fees_beside(found.around).items() if role not in first.counts}
-    reported = reported_nanos(found.usage) if family.tells_cost else None
-    first = evolve(first, counts={**first.counts, **fees}, reported_nanos=reported)
+    if found.around and (fees := fees_beside(found.around)):
+        first = evolve(first, counts={**fees, **first.counts})
+    if family.tells_cost and (reported := reported_nanos(found.usage)) is not None:
+        first = evolve(first, reported_nanos=reported)
     parts = (first, *others)
-    if not any(count for part in parts for role, count in part.counts.items() if role != "total"):
+    if not any(any(part.counts.values()) for part in parts):
         raise InvalidAmountError("usage: nothing at all; the stream ended without its usage", field="usage")
     return parts
 
@@ -110,7 +106,7 @@ def _by_model(source: object, service: str) -> Report | None:
     """Read a mapping of models to usages, each a sum over nobody knows how many requests."""
     entries: Mapping[str, Any] = fields_of(source)
     entries = fields_of(entries["usage"]) if set(entries) == {"usage"} else entries
-    if not entries or not all(isinstance(name, str) and _is_usage(fields_of(one)) for name, one in entries.items()):
+    if not entries or any(FAMILIES.find(fields_of(one)) is None for one in entries.values()):
         return None
     reports = [(model, read_report(one, service)) for model, one in entries.items()]
     return Report(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from attrs import frozen
 
 from coreason_budget.errors import InvalidAmountError
 from coreason_budget.pricing.price import STANDARD
+from coreason_budget.pricing.usage.family import Family
 from coreason_budget.pricing.usage.fields import Fields, fields_of, is_absent, word
 
 _INSIDE = ("usage", "usage_metadata", "usageMetadata", "meta", "usage_details", "token_usage", "metrics")
@@ -38,8 +39,9 @@ _MODELS = ("model", "model_name", "modelVersion", "model_version", "modelId", "m
 
 @frozen
 class Found:
-    """A usage and the levels around it, the nearest first."""
+    """A usage, whose it is, and the levels around it, the nearest first."""
 
+    family: Family
     usage: Fields
     around: tuple[Fields, ...] = ()
 
@@ -48,31 +50,23 @@ class Found:
         for level in (self.usage, *self.around):
             yield level
             for name in _METADATA:
-                if not is_absent(inner := level.get(name)):
+                if name in level and not is_absent(inner := level[name]):
                     yield fields_of(inner)
 
     def service(self, asked: str) -> str:
         """Give the granted service: fast mode and a region are prices of their own, ``fast``, ``batch_us``."""
-        tier = next((tier for tier in self._tiers() if tier), asked)
-        latency = self._word("performanceConfig", "latency")
-        if latency not in _PLAIN:
-            return latency
-        parts = [_SERVICES.get(tier, tier), self._named("speed"), self._named("inference_geo")]
-        return "_".join(part for part in parts if part not in _PLAIN) or STANDARD
-
-    def _tiers(self) -> Iterator[str]:
-        # Bedrock writes {"type": "flex"}.
+        tier = speed = region = ""
         for level in self.levels():
+            if "performanceConfig" in level and (latency := _latency(level)) not in _PLAIN:
+                return latency
             for name in _TIERS:
-                value = level.get(name)
-                inner = fields_of(value).get("type")
-                yield word(value) if is_absent(inner) else word(inner)
-
-    def _named(self, name: str) -> str:
-        return next((text for level in self.levels() if (text := word(level.get(name)))), "")
-
-    def _word(self, name: str, inner: str) -> str:
-        return next((word(fields_of(level.get(name)).get(inner)) for level in self.levels() if name in level), "")
+                if not tier and name in level:
+                    tier = _tier(level[name])
+            speed = speed or word(level.get("speed"))
+            region = region or word(level.get("inference_geo"))
+        tier = tier or asked
+        parts = [_SERVICES.get(tier, tier), speed, region]
+        return "_".join([part for part in parts if part not in _PLAIN]) or STANDARD
 
     def model(self) -> str | None:
         """Give the model that the answer names, None if it names none."""
@@ -81,18 +75,31 @@ class Found:
         return next((name for name in named if isinstance(name, str) and name), None)
 
 
-def locate(source: object, is_usage: Callable[[Fields], bool]) -> Found | None:
+Find: TypeAlias = Callable[[Fields], Family | None]
+
+
+def _latency(level: Fields) -> str:
+    return word(fields_of(level["performanceConfig"]).get("latency"))
+
+
+def _tier(value: Any) -> str:
+    # Bedrock writes {"type": "flex"}.
+    inner = fields_of(value).get("type")
+    return word(value) if is_absent(inner) else word(inner)
+
+
+def locate(source: object, find: Find) -> Found | None:
     """Find the usage of a usage, an answer, an event or the events of a stream; None where there is none.
 
     Raises:
         InvalidAmountError: An event that starts a stream, whose counts are not the final ones.
     """
     if isinstance(source, Sequence) and not isinstance(source, str | bytes):
-        return _of_events(source, is_usage)
-    return _locate(fields_of(source), is_usage, (), 0)
+        return _of_events(source, find)
+    return _locate(fields_of(source), find, (), 0)
 
 
-def _locate(fields: Fields, is_usage: Callable[[Fields], bool], around: tuple[Fields, ...], depth: int) -> Found | None:
+def _locate(fields: Fields, find: Find, around: tuple[Fields, ...], depth: int) -> Found | None:
     if fields.get("type") == "message_start":
         raise InvalidAmountError(
             "usage: a message_start has the counts of a stream's start; pass the final message, or all its events",
@@ -100,15 +107,15 @@ def _locate(fields: Fields, is_usage: Callable[[Fields], bool], around: tuple[Fi
         )
     for name in _PLACES if depth < _MAX_DEPTH else ():
         if name in fields and (inner := _inner(name, fields_of(fields[name]))):
-            found = _locate(inner, is_usage, (fields, *around), depth + 1)
+            found = _locate(inner, find, (fields, *around), depth + 1)
             if found is not None or name == "usage":
                 return found
             if name in _ORIGINALS and _has_counts(inner):
                 raise InvalidAmountError(f"{name}: what it tells of its usage is not understood", field=name)
-    if is_usage(fields):
-        return Found(fields, around)
+    if (family := find(fields)) is not None:
+        return Found(family, fields, around)
     for name in _ENVELOPES if depth < _MAX_DEPTH else ():
-        found = _locate(fields_of(fields.get(name)), is_usage, (fields, *around), depth + 1)
+        found = _locate(fields_of(fields.get(name)), find, (fields, *around), depth + 1)
         if found is not None:
             return found
     return None
@@ -131,7 +138,7 @@ def _has_counts(inner: Fields) -> bool:
     return any("token" in str(name).lower() and type(value) is int for level in levels for name, value in level.items())
 
 
-def _of_events(events: Sequence[Any], is_usage: Callable[[Fields], bool]) -> Found | None:
+def _of_events(events: Sequence[Any], find: Find) -> Found | None:
     """Find the last usage of a stream's events; what only Anthropic's first event tells is put with it."""
     start: Fields = {}
     last = None
@@ -139,18 +146,18 @@ def _of_events(events: Sequence[Any], is_usage: Callable[[Fields], bool]) -> Fou
         fields = fields_of(event)
         if fields.get("type") == "message_start":
             start = fields_of(fields.get("message"))
-        elif (found := _locate(fields, is_usage, (), 0)) is not None:
+        elif (found := _locate(fields, find, (), 0)) is not None:
             last = found
     if last is None or not start:
         return last
     told = {name: value for name, value in last.usage.items() if not is_absent(value)}
     begun = {name: value for name, value in fields_of(start.get("usage")).items() if name != "output_tokens"}
-    return Found({**begun, **told}, (*last.around, start))
+    return Found(last.family, {**begun, **told}, (*last.around, start))
 
 
-def hint(source: object, is_usage: Callable[[Fields], bool]) -> str:
+def hint(source: object, find: Find) -> str:
     """Name the attribute that carries a usage where the whole does not say so; empty if none does."""
     for name, value in fields_of(source).items():
-        if not isinstance(value, str) and is_usage(fields_of(value)):
+        if not isinstance(value, str) and find(fields_of(value)) is not None:
             return f"; pass its {name!r}"
     return ""

@@ -49,9 +49,9 @@ class Family:
 
     def claims(self, fields: Fields) -> bool:
         """Tell whether a level is a usage of this family."""
-        return any(not is_absent(fields.get(mark)) for mark in self.marks) and (
-            self.is_it is None or self.is_it(fields)
-        )
+        if self.is_it is not None and not self.is_it(fields):
+            return False
+        return any(mark in fields and not is_absent(fields[mark]) for mark in self.marks)
 
     def read(self, fields: Fields, service: str) -> tuple[Part, ...]:
         """Read a usage.
@@ -61,7 +61,10 @@ class Family:
                 must be there is missing; names the field.
         """
         for names in self.needs:
-            if all(is_absent(fields.get(name)) for name in names):
+            for name in names:
+                if name in fields and not is_absent(fields[name]):
+                    break
+            else:
                 raise InvalidAmountError(f"{names[0]}: missing", field=names[0])
         told = Told()
         walk(told, fields, self.table)
@@ -70,8 +73,8 @@ class Family:
 
     def part(self, told: Told, service: str, **others: Any) -> Part:
         """Give the part that was told. A count of requests other than 0 makes it a sum of so many."""
-        counts = {**self.untold, **{role: count for role, count in told.counts.items() if role != "requests"}}
-        requests = told.counts.get("requests") or (None if self.is_sum else 1)
+        requests = told.counts.pop("requests", 0) or (None if self.is_sum else 1)
+        counts = {**self.untold, **told.counts} if self.untold else told.counts
         return Part(self.name, counts, told.names, service, requests=requests, **others)
 
 

@@ -34,11 +34,12 @@ def fees_beside(around: Iterable[Fields]) -> dict[str, int]:
     """
     found: Counter[str] = Counter()
     for level in around:
-        tools = fields_of(level.get("tool_usage"))
-        found.update(_listed(level.get("output"), tools))
-        if "additional_kwargs" in level:  # LangChain lists them with what was said.
-            found.update(_listed(level.get("content"), tools))
-        found.update(_reported(tools))
+        if "output" in level or "tool_usage" in level or "additional_kwargs" in level:
+            tools = fields_of(level.get("tool_usage"))
+            found.update(_listed(level.get("output"), tools))
+            if "additional_kwargs" in level:  # LangChain lists them with what was said.
+                found.update(_listed(level.get("content"), tools))
+            found.update(_reported(tools))
     found.update(_grounding(around))
     return dict(found)
 

@@ -11,6 +11,7 @@ from coreason_budget.errors import InvalidAmountError
 
 Fields: TypeAlias = Mapping[str, Any]
 
+_NO_FIELDS: Fields = {}
 _PLAIN = (str, bytes, int, float, Decimal, bool, Enum, list, tuple, set, frozenset, type, type(None))
 
 
@@ -23,6 +24,8 @@ def fields_of(value: object) -> Fields:
     """
     if type(value) is dict:
         return value
+    if value is None:
+        return _NO_FIELDS
     if isinstance(value, _PLAIN):
         return {}
     if isinstance(value, Mapping):
@@ -75,6 +78,8 @@ def word(value: object, field: str = "usage") -> str:
     Raises:
         InvalidAmountError: Something else stands there.
     """
+    if value is None:
+        return ""
     if isinstance(value, Enum):
         value = value.value
     if is_absent(value):

@@ -72,25 +72,33 @@ class Habits:
     loses_writes: Literal["", "beside", "inside"] = ""
 
 
-class _Counts:
+class _Counts(dict[str, int]):
     """The counts of one part by role, 0 where none was told, with the names that told them."""
 
     def __init__(self, counts: Mapping[str, Any], names: Mapping[str, str]) -> None:
-        self._counts = counts
+        super().__init__(_NONE_TOLD)
+        self.update(counts)
+        self.was_told = counts
         self._names = names
-
-    def __getitem__(self, role: str) -> int:
-        count: int = self._counts.get(role) or 0
-        return count
-
-    def __contains__(self, role: str) -> bool:
-        return role in self._counts
 
     def name(self, role: str) -> str:
         return self._names.get(role, role)
 
     def minus(self, total: int, part: int, role: str, whole: str) -> int:
-        return minus(total, part, self.name(role), whole)
+        """Give the rest of a whole, named by the role that is said of it, without one of its parts."""
+        if part > total:
+            # The names are looked up for the error alone: most calls add up.
+            name, _, of = whole.rpartition(" ")
+            minus(total, part, self.name(role), f"{name} {self.name(of)}".strip())
+        return total - part
+
+
+ROLES = (
+    "prompt", "fresh", "cached", "written", "written_5m", "written_30m", "written_1h", "written_12h", "text", "audio",
+    "image", "video", "cached_text", "cached_audio", "cached_image", "tools", "tool_text", "tool_audio", "tool_image",
+    "connectors", "citations", "output", "reasoning", "text_out", "audio_out", "image_out", "total",
+)  # fmt: skip
+_NONE_TOLD = dict.fromkeys(ROLES, 0)
 
 
 def disjoint(
@@ -111,42 +119,54 @@ def disjoint(
     reasoning = told["reasoning"] + rest
     prompt = _whole_prompt(told, written, cache)
     output = _visible(told, reasoning, reasoning_at)
+    text = told.minus(prompt, written, "written", "prompt")
+    cached = told["cached"]
+    kinds: dict[str, Any] = {}
+    if any(map(told.__getitem__, _KINDS)):
+        text, cached, kinds = _by_kind(told, text, written, prompt, reasoning)
+    return Usage(
+        input=told.minus(text, cached, "cached", "the rest of prompt") + _beside(told),
+        cache_read=cached,
+        cache_write=short,
+        cache_write_1h=hour,
+        output=output,
+        reasoning=reasoning,
+        service=service,
+        **kinds,
+        **{role: count for role, count in counts.items() if role in AS_TOLD},
+    )
+
+
+_KINDS = tuple(role for role in ROLES if {*role.split("_")} & {"text", "audio", "image", "video"})
+
+
+def _by_kind(told: _Counts, text: int, written: int, prompt: int, reasoning: int) -> tuple[int, int, dict[str, int]]:
+    """Take sounds and pictures out of the text of a prompt, and out of what was read from a cache."""
     audio, image = told["audio"], told["image"] + told["video"]
     cached_audio, cached_image = told["cached_audio"], told["cached_image"]
-    fresh_audio = told.minus(audio, cached_audio, "cached_audio", told.name("audio"))
-    fresh_image = told.minus(image, cached_image, "cached_image", told.name("image"))
-    cached = told.minus(told["cached"], cached_audio, "cached_audio", told.name("cached"))
-    cached = told.minus(cached, cached_image, "cached_image", told.name("cached"))
-    whole = told.name("prompt")
-    text = told.minus(prompt, written, "written", whole)
-    text = told.minus(text, fresh_audio + cached_audio, "audio", f"the rest of {whole}")
-    text = told.minus(text, fresh_image + cached_image, "image", f"the rest of {whole}")
+    cached = told.minus(told["cached"], cached_audio, "cached_audio", "cached")
+    cached = told.minus(cached, cached_image, "cached_image", "cached")
+    text = told.minus(text, max(audio, cached_audio), "audio", "the rest of prompt")
+    text = told.minus(text, max(image, cached_image), "image", "the rest of prompt")
     if audio or image:
         # Where cached audio or images are not told apart, they count as read afresh.
         cached = min(cached, text)
     _check_shares(told, "text", prompt, (told["cached"], written), audio + image, told["prompt"])
     _check_shares(told, "cached_text", told["cached"], (), cached_audio + cached_image)
     _check_shares(told, "text_out", told["output"], (reasoning,), told["audio_out"] + told["image_out"])
-    return Usage(
-        input=told.minus(text, cached, "cached", f"the rest of {whole}") + _beside(told),
-        cache_read=cached,
-        cache_write=short,
-        cache_write_1h=hour,
-        output=output,
-        reasoning=reasoning,
-        input_audio=fresh_audio + told["tool_audio"],
-        input_image=fresh_image + told["tool_image"],
-        cache_read_audio=cached_audio,
-        cache_read_image=cached_image,
-        output_audio=told["audio_out"],
-        output_image=told["image_out"],
-        service=service,
-        **{role: counts[role] for role in _AS_TOLD if counts.get(role) is not None},
-    )
+    kinds = {
+        "input_audio": told.minus(audio, cached_audio, "cached_audio", "audio") + told["tool_audio"],
+        "input_image": told.minus(image, cached_image, "cached_image", "image") + told["tool_image"],
+        "cache_read_audio": cached_audio,
+        "cache_read_image": cached_image,
+        "output_audio": told["audio_out"],
+        "output_image": told["image_out"],
+    }
+    return text, cached, kinds
 
 
 # Roles that are fields of a usage as they stand.
-_AS_TOLD = (*FEES, "per_image", "per_second", "per_request", "search_context")
+AS_TOLD = frozenset({*FEES, "per_image", "per_second", "per_request", "search_context"})
 
 
 def _refuse_lost_writes(told: _Counts, habits: Habits, maker: Maker | None) -> None:
@@ -162,7 +182,7 @@ def _refuse_lost_writes(told: _Counts, habits: Habits, maker: Maker | None) -> N
 
 def _beside(told: _Counts) -> int:
     """Give the text that was read beside what the prompt counts: tools' results, connectors, citations."""
-    tools = told.minus(told["tools"], told["tool_audio"] + told["tool_image"], "tool_audio", told.name("tools"))
+    tools = told.minus(told["tools"], told["tool_audio"] + told["tool_image"], "tool_audio", "tools")
     return tools + told["connectors"] + told["citations"]
 
 
@@ -180,7 +200,7 @@ def _written(told: _Counts, habits: Habits) -> tuple[int, int]:
     if rest < 0:
         name = told.name("written")
         raise InvalidAmountError(f"{name}: {written} is not 5m + 1h, {short} + {hour}", field=name)
-    if habits.outgrows_split and "written_5m" in told and "written_1h" in told and (short or hour):
+    if habits.outgrows_split and "written_5m" in told.was_told and "written_1h" in told.was_told and (short or hour):
         return short, hour + rest
     if short and rest:
         name = told.name("written")
@@ -194,7 +214,7 @@ def _choose(told: _Counts, habits: Habits, maker: Maker | None, written: int) ->
     Parts that are more than their whole stand beside it; then the total decides, then maker or family.
     """
     cached = told["cached"] + written
-    asks_maker = habits.by_maker or "total" not in told
+    asks_maker = habits.by_maker or "total" not in told.was_told
     options = [
         (cache, reasoning)
         for cache in _ordered(habits.cache, None if maker is None else maker.cached_in_input, asks_maker)
@@ -202,11 +222,11 @@ def _choose(told: _Counts, habits: Habits, maker: Maker | None, written: int) ->
         for reasoning in _ordered(habits.reasoning, None if maker is None else maker.reasoning_in_output, asks_maker)
         if reasoning not in _IN_WHOLE or told["reasoning"] <= told["output"]
     ]
-    if "fresh" in told and "prompt" in told:
+    if "fresh" in told.was_told and "prompt" in told.was_told:
         options = [option for option in options if _fits_fresh(told, cached, option[0])]
     if not options:
         _refuse_parts(told, cached)
-    if "total" not in told:
+    if "total" not in told.was_told:
         return (*options[0], 0)
     for option in options:
         if told["total"] == _sum(told, cached, *option):
@@ -252,34 +272,33 @@ def _unlisted(
                 return cache, BESIDE, rest
     listed = _sum(told, cached, options[0][0], INSIDE)
     if told["total"] == listed:
-        told.minus(told["output"], told["reasoning"], "reasoning", told.name("output"))
+        told.minus(told["output"], told["reasoning"], "reasoning", "output")
     name = told.name("total")
     raise InvalidAmountError(f"{name}: {told['total']} is not the sum of its parts, {listed}", field=name)
 
 
 def _refuse_parts(told: _Counts, cached: int) -> None:
-    told.minus(told["prompt"], told["cached"], "cached", told.name("prompt"))
-    told.minus(told["prompt"], cached, "cached" if told["cached"] else "written", told.name("prompt"))
-    told.minus(told["output"], told["reasoning"], "reasoning", told.name("output"))
+    told.minus(told["prompt"], told["cached"], "cached", "prompt")
+    told.minus(told["prompt"], cached, "cached" if told["cached"] else "written", "prompt")
+    told.minus(told["output"], told["reasoning"], "reasoning", "output")
     name = told.name("fresh")
     raise InvalidAmountError(f"{name}: {told['fresh']} is not {told.name('prompt')} without its cache", field=name)
 
 
 def _whole_prompt(told: _Counts, written: int, cache: Habit) -> int:
     """Give the prompt with all that was cached or written."""
-    if "prompt" not in told and "fresh" in told:
+    if "prompt" not in told.was_told and "fresh" in told.was_told:
         return told["fresh"] + told["cached"] + written
     return told["prompt"] + (0 if cache in _IN_WHOLE else told["cached"] + written)
 
 
 def _visible(told: _Counts, reasoning: int, at: Habit) -> int:
     """Give the text of the answer without its reasoning."""
-    whole = told.name("output")
     visible = told["output"]
     if at in _IN_WHOLE:
-        visible = told.minus(visible, told["reasoning"], "reasoning", whole)
-    visible = told.minus(visible, told["audio_out"], "audio_out", f"the rest of {whole}")
-    return told.minus(visible, told["image_out"], "image_out", f"the rest of {whole}")
+        visible = told.minus(visible, told["reasoning"], "reasoning", "output")
+    visible = told.minus(visible, told["audio_out"], "audio_out", "the rest of output")
+    return told.minus(visible, told["image_out"], "image_out", "the rest of output")
 
 
 def _check_shares(told: _Counts, role: str, whole: int, without: tuple[int, ...], others: int, also: int = 0) -> None:

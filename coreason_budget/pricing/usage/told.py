@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, TypeAlias
 
 from coreason_budget.errors import InvalidAmountError
-from coreason_budget.pricing.buckets import check_count
+from coreason_budget.pricing.buckets import MAX_TOKENS, check_count
 from coreason_budget.pricing.usage.fields import Fields, fields_of, is_absent, items_of, word
 
 NOTHING = ""
@@ -62,11 +62,14 @@ def walk(told: Told, fields: Fields, table: Table, path: str = "") -> None:
     Raises:
         InvalidAmountError: A count that no row reads; names the field and where it stands.
     """
+    counts, names = told.counts, told.names
     for name, value in fields.items():
         if value is None:
             continue
         row = table.get(name)
-        if row is None:
+        if type(row) is str and row and type(value) is int and 0 <= value <= MAX_TOKENS and row not in counts:
+            counts[row], names[row] = value, name  # What nearly every field is: this loop is run for every call.
+        elif row is None:
             refuse_counts(name, value, path)
         elif row == NOTHING or is_absent(value):
             continue

@@ -90,7 +90,7 @@ def _of_model(level: Fields, service: str) -> Part:
 
 
 def _tier(fields: Fields, service: str) -> str:
-    return Found(fields_of(fields.get("provider_metrics"))).service(service)
+    return Found(METRICS, fields_of(fields.get("provider_metrics"))).service(service)
 
 
 _MODEL: Table = {**_COUNTS, "id": NOTHING, "provider": NOTHING}

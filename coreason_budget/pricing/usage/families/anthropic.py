@@ -42,6 +42,8 @@ def _passes(family: Family, fields: Fields, told: Told, service: str) -> tuple[P
 
     The top level is the sum of the messages: compactions are never in it, an advisor's passes may be.
     """
+    if "iterations" not in fields:
+        return None
     listed = [fields_of(item) for item in items_of(fields.get("iterations"), "iterations")]
     if not listed:
         return None
