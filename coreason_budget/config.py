@@ -24,8 +24,9 @@ from dotenv import dotenv_values
 
 from coreason_budget.errors import BudgetError, ConfigError, InvalidIdError
 from coreason_budget.ledger.urls import scheme_of
+from coreason_budget.limits.slips import check_kind
 from coreason_budget.limits.uncounted import POLICIES
-from coreason_budget.model import BUILT_IN_KINDS, MAX_TTL_S, MIN_TTL_S, Limit, check_tag_kind
+from coreason_budget.model import MAX_TTL_S, MIN_TTL_S, Limit
 from coreason_budget.money import Usd, to_limit_nanos, to_usd
 from coreason_budget.windows import load_zone
 
@@ -250,11 +251,10 @@ def _plain_name(_: Any, attribute: "Attribute[Any]", value: str) -> None:
 
 def _scope_kinds(_: Any, attribute: "Attribute[Any]", value: tuple[str, ...]) -> None:
     for kind in value:
-        if kind not in BUILT_IN_KINDS:
-            try:
-                check_tag_kind(kind, attribute.name)
-            except InvalidIdError as error:
-                raise ConfigError(str(error), field=attribute.name) from None
+        try:
+            check_kind(kind, attribute.name)
+        except InvalidIdError as error:
+            raise ConfigError(str(error), field=attribute.name) from None
 
 
 def _setting(default: Any, help: str, **more: Any) -> Any:

@@ -426,7 +426,9 @@ def _limits(config: BudgetConfig, pricing: PricingEngine) -> tuple[str, list[Lim
         return config.timezone, list(config.daily_limits)
     from coreason_budget.limits.file import read_limits_file
 
-    file = read_limits_file(config.limits_file, pricing.canonical)
+    file = read_limits_file(config.limits_file, pricing.canonical, pricing.close_to_unknown)
+    for odd in file.doubts:
+        _log.warning("limits_file: %s", odd)
     if file.timezone and config.timezone not in (file.timezone, "UTC"):
         raise ConfigError(
             f"timezone: {config.timezone} is set, but {config.limits_file} says {file.timezone}; set one of them",

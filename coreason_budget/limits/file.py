@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 from attrs import frozen
 
 from coreason_budget.errors import BudgetError
-from coreason_budget.model import BUILT_IN_KINDS, UNITS, WINDOWS, Limit, check_id, check_tag_kind
+from coreason_budget.limits.slips import check_scope, doubt, same_model
+from coreason_budget.model import BUILT_IN_KINDS, UNITS, WINDOWS, Limit
 from coreason_budget.money import to_limit_nanos
 from coreason_budget.windows import load_zone
 from coreason_budget.yaml_nodes import Reader, line_of, meant
@@ -20,26 +21,30 @@ _T = TypeVar("_T")
 
 @frozen
 class LimitsFile:
-    """What a limits file says: its limits, and its time zone if it names one."""
+    """What a limits file says: its limits, its time zone if it names one, and what of it is odd, with the line."""
 
     limits: tuple[Limit, ...]
     timezone: str | None
+    doubts: tuple[str, ...] = ()
 
 
 def read_limits_file(
-    path: str | os.PathLike[str], canonical_model: Callable[[str], str] = lambda model: model
+    path: str | os.PathLike[str],
+    canonical_model: Callable[[str], str] = lambda model: model,
+    close_models: Callable[[str], list[str] | None] = lambda model: None,
 ) -> LimitsFile:
     """Read a limits file.
 
     Args:
         path: The file.
         canonical_model: A model's name -> the id its budget goes by.
+        close_models: A model's name -> the known ones that are written most like it; None if it is known itself.
 
     Raises:
         ConfigError: The file cannot be read, or says something that is not allowed; names the line.
     """
     reader = Reader(os.fspath(path), "limits_file")
-    return _File(reader, canonical_model).read(reader.compose(reader.load(path)))
+    return _File(reader, canonical_model, close_models).read(reader.compose(reader.load(path)))
 
 
 @frozen
@@ -48,6 +53,7 @@ class _File:
 
     reader: Reader
     canonical_model: Callable[[str], str]
+    close_models: Callable[[str], list[str] | None]
 
     def read(self, root: Any) -> LimitsFile:
         fields = self.reader.mapping(root, "a limits file", ("timezone", "limits"))
@@ -56,7 +62,24 @@ class _File:
         zone = fields.get("timezone")
         if zone is not None:
             self._checked(zone, load_zone, self.reader.scalar(zone, "timezone"))
-        return LimitsFile(tuple(self._limits(fields["limits"])), zone and self.reader.scalar(zone, "timezone"))
+        limits = tuple(self._limits(fields["limits"]))
+        return LimitsFile(limits, zone and self.reader.scalar(zone, "timezone"), tuple(self._doubts(limits)))
+
+    def _doubts(self, limits: tuple[Limit, ...]) -> Iterator[str]:
+        kinds = dict.fromkeys((*BUILT_IN_KINDS, *(limit.kind for limit in limits)))
+        for limit in limits:
+            odd = doubt(limit.kind, limit.id, kinds)
+            if odd is None and limit.kind == "model" and limit.id is not None:
+                odd = self._unknown(limit.id)
+            if odd is not None:
+                yield f"{limit.source}: {odd}"
+
+    def _unknown(self, model: str) -> str | None:
+        close = self.close_models(model)
+        if close is None:
+            return None
+        known = f"; known are {', '.join(close)}" if close else ""
+        return f"model {model!r} has no price here, so only calls that name it just so and tell their cost count{known}"
 
     def _limits(self, node: Any) -> Iterator[Limit]:
         lines: dict[tuple[str, str | None, str, str], Any] = {}
@@ -87,15 +110,15 @@ class _File:
         return f"{os.path.basename(self.reader.name)}:{line_of(node)}"
 
     def _scope(self, node: Any) -> tuple[str, str | None]:
-        kind, slash, id = self.reader.scalar(node, "scope").partition("/")
-        if kind not in BUILT_IN_KINDS:
-            self._checked(node, check_tag_kind, kind, "scope")
-        if not slash:
-            return kind, None
-        if kind == "global":
-            self.reader.fail(node, "scope: global has no id")
-        self._checked(node, check_id, id, "scope")
-        return kind, self.canonical_model(id) if kind == "model" else id
+        kind, id = self._checked(node, check_scope, self.reader.scalar(node, "scope"))
+        if kind != "model" or id is None:
+            return kind, id
+        meant = next((known for known in self.close_models(id) or () if same_model(id, known)), None)
+        if meant is not None:
+            self.reader.fail(
+                node, f"scope: no model is called {id!r} (did you mean {meant}?); MODEL_ALIASES takes names of your own"
+            )
+        return kind, self.canonical_model(id)
 
     def _amount(self, node: Any, unit: str) -> int | None:
         text = self.reader.scalar(node, unit)

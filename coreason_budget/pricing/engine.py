@@ -73,6 +73,18 @@ class PricingEngine:
             return model
         return model if entry is None else entry.canonical
 
+    def close_to_unknown(self, model: str) -> list[str] | None:
+        """Give the known ids that are written most like one that is not known; None for one that is.
+
+        Raises:
+            InvalidIdError: Not a text of 1 to 256 bytes.
+        """
+        try:
+            known = self._find(_checked(model)) is not None
+        except UnknownModelError:  # Of several providers.
+            return None
+        return None if known else self._catalog.close_to(model)
+
     def card(self, model: str) -> ModelPrice:
         """Give the entry of a model.
 
