@@ -12,7 +12,7 @@ from coreason_budget.testing import ManualClock
 from tests.manager.kit import NOW, make
 
 FREE = {"input_cost_per_token": 0, "output_cost_per_token": 0, "free": True, "max_output_tokens": 100}
-PRICED = {"input_cost_per_token": "0.001", "output_cost_per_token": "0.002"}
+PRICED = {"input_cost_per_token": "0.001", "output_cost_per_token": "0.002", "outrageous": True}
 PRICES = {"free": FREE, "priced": PRICED, "bounded": {**PRICED, "max_output_tokens": 100}}
 UNLIMITED = dict.fromkeys(("daily_user_limit_usd", "daily_project_limit_usd", "daily_global_limit_usd"), "unlimited")
 
