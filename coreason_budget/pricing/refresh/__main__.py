@@ -12,6 +12,7 @@ from coreason_budget.pricing.refresh.choices import Choices, read_choices
 from coreason_budget.pricing.refresh.fill import Makers
 from coreason_budget.pricing.refresh.genai import read_genai
 from coreason_budget.pricing.refresh.group import Sources, merged_entries
+from coreason_budget.pricing.refresh.limits import Limits, read_limits
 from coreason_budget.pricing.refresh.litellm import read_litellm
 from coreason_budget.pricing.refresh.report import Report
 from coreason_budget.pricing.refresh.update import update
@@ -23,6 +24,13 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.command()
 @click.option("--litellm", "litellm_file", type=_FILE, help="litellm's JSON file; else that of the installed package.")
 @click.option("--genai", "genai_file", type=_FILE, help="genai-prices' JSON file; else the installed package.")
+@click.option(
+    "--limits",
+    "limits_files",
+    type=_FILE,
+    multiple=True,
+    help="JSON with output limits that the two lack: models.dev's, or such as litellm's (tokencost's).",
+)
 @click.option("--choices", "choices_file", type=_FILE, help="What a person decided; else the file of this package.")
 @click.option(
     "--prices",
@@ -36,6 +44,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 def main(
     litellm_file: Path | None,
     genai_file: Path | None,
+    limits_files: tuple[Path, ...],
     choices_file: Path | None,
     prices: Path,
     checked: datetime | None,
@@ -50,14 +59,17 @@ def main(
     try:
         sources = Sources(read_litellm(litellm_file), read_genai(genai_file))
         choices = read_choices(choices_file)
-        report = refresh(sources, choices, prices, (checked or datetime.now(UTC)).date(), write=not dry_run)
+        day = (checked or datetime.now(UTC)).date()
+        report = refresh(sources, choices, prices, day, limits=read_limits(limits_files), write=not dry_run)
     except ConfigError as error:
         raise click.ClickException(str(error)) from None
     for line in report.lines(every=every):
         click.echo(line)
 
 
-def refresh(sources: Sources, choices: Choices, prices: Path, today: date, *, write: bool) -> Report:
+def refresh(
+    sources: Sources, choices: Choices, prices: Path, today: date, *, limits: Limits | None = None, write: bool
+) -> Report:
     """Bring every file up to date; give the report. A file is written only if its text changed."""
     report = Report()
     makers = Makers([entry for path in sorted(prices.glob("*.yaml")) for entry in load_file(path, bundled=True).models])
@@ -71,7 +83,7 @@ def refresh(sources: Sources, choices: Choices, prices: Path, today: date, *, wr
             for folder, some in ((prices, core), (prices / "hosts", hosted)):
                 path = folder / f"{file.name}.yaml"
                 old = path.read_text(encoding="utf-8") if path.exists() else None
-                new = update(file, old, some, choices, today, report, makers)
+                new = update(file, old, some, choices, today, report, makers, limits or {})
                 if write and new is not None and new != old:
                     folder.mkdir(parents=True, exist_ok=True)
                     path.write_text(new, encoding="utf-8")

@@ -29,6 +29,7 @@ class FileChoice:
     core: tuple[str, ...] = ()
     litellm: tuple[str, ...] = ()
     genai: Mapping[str, str] = attrs.field(factory=dict)
+    models_dev: tuple[str, ...] = ()
     only: tuple[str, ...] = ("*",)
     skip: tuple[str, ...] = ()
     cached_in_input: bool = True
@@ -88,7 +89,7 @@ def read_choices(path: Path | None = None) -> Choices:
 
 def _file(name: str, keys: Mapping[str, Any]) -> FileChoice:
     provider = keys.get("provider", name)
-    lists = {key: tuple(keys[key]) for key in ("core", "only", "skip") if key in keys}
+    lists = {key: tuple(keys[key]) for key in ("core", "models_dev", "only", "skip") if key in keys}
     flags = {key: keys[key] == "true" for key in _FLAGS if key in keys}
     others: dict[str, Any] = {key: value for key, value in keys.items() if key not in {*lists, *flags, *_GIVEN}}
     aliases, litellm = tuple(keys.get("aliases", [provider])), tuple(keys.get("litellm", [name]))

@@ -36,10 +36,14 @@ class Makers:
             for name in entry.ids():
                 self._by_family.setdefault(_spelled(name), entry)
 
+    def of(self, entry: ModelPrice) -> ModelPrice | None:
+        """Give the maker's own entry of a model that a host sells; None where it is not known."""
+        maker = self._by_family.get(_spelled(entry.model))
+        return None if maker is None or maker.provider == entry.provider else maker
+
     def fill(self, entry: ModelPrice) -> tuple[ModelPrice, list[str]]:
         """Give an entry of a host with its maker's dearer prices in proportion, and what was filled."""
-        maker = self._by_family.get(_spelled(entry.model))
-        if maker is None or maker.provider == entry.provider:
+        if (maker := self.of(entry)) is None:
             return entry, []
         wanted = _AUDIO + (_WRITES if maker.provider in _WRITERS else ())
         stated, has = base(maker), base(entry)

@@ -68,7 +68,9 @@ def services_of(tables: Mapping[str, Table], mode: str) -> dict[str, tuple[Perio
     """
     prices: dict[str, tuple[Period, ...]] = {}
     for service in sorted(tables, key=standard_first):
-        table = {-1: {}, **tables[service]}
+        # A long prompt has a price of its own where its text has.
+        tiers = {above: row for above, row in tables[service].items() if above < 0 or {"input", "output"} & set(row)}
+        table = {-1: {}, **tiers}
         rows = tuple(Rates(above, stated(table[above], mode)) for above in sorted(table))
         if lacks(rows[0].meters, mode):
             if service == STANDARD:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import attrs
 
-KINDS = ("added", "changed", "disagreed", "held", "left out", "refused", "gone")
+KINDS = ("added", "changed", "bounded", "disagreed", "held", "left out", "refused", "gone")
 
 
 @attrs.define
@@ -22,6 +22,10 @@ class Report:
     def changed(self, model: str, what: str) -> None:
         """Note a price that differs from the table's: a dated entry was appended."""
         self.found["changed"][model] = what
+
+    def bounded(self, model: str, limit: str) -> None:
+        """Note an output limit that the table had not."""
+        self.found["bounded"][model] = limit
 
     def disagreed(self, model: str, what: str) -> None:
         """Note that the sources differ; the entry's comment says what was taken."""

@@ -10,12 +10,23 @@ import attrs
 
 from coreason_budget.errors import ConfigError
 from coreason_budget.pricing.lookup import undated
-from coreason_budget.pricing.price import METER_EXPONENTS, STANDARD, TOKEN_METERS, ModelPrice, Period, Rates
+from coreason_budget.pricing.price import STANDARD, ModelPrice, Period
 from coreason_budget.pricing.refresh.choices import Choices, FileChoice
-from coreason_budget.pricing.refresh.fill import Makers, from_siblings, with_rows
+from coreason_budget.pricing.refresh.compare import (
+    change_text,
+    effective,
+    kept_dearer,
+    on,
+    price_text,
+    with_fees,
+    with_flats,
+    without_fees,
+)
+from coreason_budget.pricing.refresh.fill import Makers, from_siblings
+from coreason_budget.pricing.refresh.limits import Limits, shared_limits, with_limit
 from coreason_budget.pricing.refresh.merge import Merged
 from coreason_budget.pricing.refresh.report import Report
-from coreason_budget.pricing.refresh.write import entry_text, usd_text
+from coreason_budget.pricing.refresh.write import entry_text
 from coreason_budget.pricing.table import parse
 
 _MODELS = "\nmodels:\n"
@@ -61,6 +72,7 @@ def update(
     today: date,
     report: Report,
     makers: Makers,
+    limits: Limits,
 ) -> str | None:
     """Give the new text of a file; None if it would be empty.
 
@@ -72,9 +84,10 @@ def update(
         today: The day of the comparison, and the first of a price that changed.
         report: Takes what happened.
         makers: Fill what a host does not publish.
+        limits: Output limits by ``provider/id``.
     """
     head = _head(file, old, today)
-    return _Update(file, choices, today, report, head, _fees(head, file.name), makers).run(old, merged)
+    return _Update(file, choices, today, report, head, _fees(head, file.name), makers, limits).run(old, merged)
 
 
 @attrs.define
@@ -86,6 +99,7 @@ class _Update:
     head: str
     fees: Mapping[str, int]
     makers: Makers
+    limits: Limits
     blocks: dict[str, Block] = attrs.field(factory=dict)
     owner: dict[str, ModelPrice] = attrs.field(factory=dict)
 
@@ -97,6 +111,7 @@ class _Update:
         for one in merged:
             met |= self.take(one)
         self.fill()
+        self.limit()
         for model in sorted(before - met):
             self.report.gone(f"{self.file.provider}/{model}")
         body = "".join(self.blocks[model].text for model in sorted(self.blocks))
@@ -114,7 +129,8 @@ class _Update:
 
     def take(self, merged: Merged) -> set[str]:
         """Put one entry into the file; give the entries of the table that it is about."""
-        merged = attrs.evolve(merged, entry=with_fees(merged.entry, self.fees))
+        entry, notes = self.makers.fill(with_fees(merged.entry, self.fees))
+        merged = attrs.evolve(merged, entry=entry, comments=(*merged.comments, *notes))
         ids = list(merged.entry.ids())
         known = {entry.model: entry for entry in map(self.owner_of, ids) if entry}
         new_ids = [one for one in ids if self.owner_of(one) is None]
@@ -124,6 +140,7 @@ class _Update:
         for entry in known.values():
             if (why := self.choices.why("hold", entry.canonical)) is not None:
                 self.report.held(entry.canonical, why)
+                self.learn(entry, merged)
             else:
                 self.bring_up(entry, merged)
         if new_ids:
@@ -137,6 +154,19 @@ class _Update:
             self.note(entry, notes)
         for entry, notes in from_siblings([block.entry for block in self.blocks.values()]):
             self.note(entry, notes)
+
+    def limit(self) -> None:
+        """Give a limit to what has none, as far as one is known."""
+        names = dict.fromkeys((self.file.provider, *self.file.aliases, *self.file.litellm, *self.file.models_dev))
+        for block in list(self.blocks.values()):
+            self.bound(with_limit(block.entry, names, self.limits, self.makers.of(block.entry)))
+        for entry in shared_limits([block.entry for block in self.blocks.values()]):
+            self.bound(entry)
+
+    def bound(self, entry: ModelPrice) -> None:
+        block = self.blocks[entry.model]
+        if entry.max_output != block.entry.max_output and self.write(entry, block.comments):
+            self.report.bounded(entry.canonical, f"max_output {entry.max_output}")
 
     def note(self, entry: ModelPrice, notes: list[str]) -> None:
         if not notes or self.choices.why("hold", entry.canonical) is not None:
@@ -152,33 +182,52 @@ class _Update:
             return
         entry = _with_ids(attrs.evolve(merged.entry, model=ids[0], snapshots=(), also=()), ids[1:])
         if self.write(entry, merged.comments):
-            self.report.added(f"{self.file.provider}/{ids[0]}", _price_text(merged.entry))
+            self.report.added(f"{self.file.provider}/{ids[0]}", price_text(without_fees(merged.entry, self.fees)))
+
+    def learn(self, entry: ModelPrice, merged: Merged) -> None:
+        """Add the fees that a held price has none of: calls of them are refused so far."""
+        *before, mine = entry.prices[STANDARD]
+        filled = with_flats(mine, on(merged.entry.prices[STANDARD], self.today))
+        if filled is not mine:
+            prices = {**entry.prices, STANDARD: (*before, filled)}
+            if self.write(attrs.evolve(entry, prices=prices), self.blocks[entry.model].comments):
+                self.report.added(entry.canonical, change_text(STANDARD, mine, filled))
 
     def bring_up(self, entry: ModelPrice, merged: Merged) -> None:
         """Append a dated price where today's is another one, and what services are new."""
         prices = dict(entry.prices)
         said: list[str] = []
         for service, theirs in merged.entry.prices.items():
-            now = _on(theirs, self.today)
-            mine = _on(prices[service], self.today) if service in prices else None
+            now = on(theirs, self.today)
+            mine = on(prices[service], self.today) if service in prices else None
             if mine is not None:
-                now = _kept_dearer(mine, now)
+                now = kept_dearer(mine, now)
             if mine is None:
                 prices[service] = theirs
-                self.report.added(f"{entry.canonical} {service}", _price_text(merged.entry, service))
-            elif _effective(filled := _with_flats(mine, now), service) == _effective(now, service):
+                self.report.added(
+                    f"{entry.canonical} {service}", price_text(without_fees(merged.entry, self.fees), service)
+                )
+            elif effective(filled := with_flats(mine, now), service) == effective(now, service):
                 prices[service] = tuple(filled if one is mine else one for one in prices[service])
                 if filled != mine:
-                    self.report.added(entry.canonical, _change_text(service, mine, filled))
+                    self.report.added(entry.canonical, change_text(service, mine, filled))
             else:
                 later = tuple(one for one in theirs if one.since and one.since > self.today)
                 kept = tuple(one for one in prices[service] if one.since is None or one.since < self.today)
                 prices[service] = (*kept, Period(self.today if kept else None, now.rows), *later)
-                said.append(_change_text(service, mine, now))
-        if prices == dict(entry.prices):
+                said.append(change_text(service, mine, now))
+        limit = entry.max_output or merged.entry.max_output
+        if limit != entry.max_output:
+            self.report.bounded(entry.canonical, f"max_output {limit}")
+        elif prices == dict(entry.prices):
             return
         news = tuple(one for one in merged.comments if one.partition(":")[0] not in entry.prices)
-        if self.write(attrs.evolve(entry, prices=prices), (*self.blocks[entry.model].comments, *news)) and said:
+        if (
+            self.write(
+                attrs.evolve(entry, prices=prices, max_output=limit), (*self.blocks[entry.model].comments, *news)
+            )
+            and said
+        ):
             self.report.changed(entry.canonical, "; ".join(said))
 
     def write(self, entry: ModelPrice, comments: Iterable[str]) -> bool:
@@ -199,8 +248,8 @@ class _Update:
     def alike(self, one: ModelPrice, two: ModelPrice) -> bool:
         """Say whether the prices of today are the same, for the services that both have."""
         return all(
-            _effective(_on(one.prices[service], self.today), service)
-            == _effective(_on(two.prices[service], self.today), service)
+            effective(on(one.prices[service], self.today), service)
+            == effective(on(two.prices[service], self.today), service)
             for service in set(one.prices) & set(two.prices)
         )
 
@@ -208,47 +257,6 @@ class _Update:
 def _fees(head: str, name: str) -> Mapping[str, int]:
     """Give the fees that the head of a file says for all its models."""
     return parse(f"{head}  any: {{price: {{input: 1, output: 1}}}}\n".encode(), name).fees
-
-
-def with_fees(entry: ModelPrice, fees: Mapping[str, int]) -> ModelPrice:
-    """Give an entry that states the fees of its file too, as a read one does."""
-    return with_rows(entry, lambda row: {**fees, **row.meters}) if entry.mode == "chat" else entry
-
-
-def without_fees(entry: ModelPrice, fees: Mapping[str, int]) -> ModelPrice:
-    """Leave out what the head of the file says already."""
-    return with_rows(entry, lambda row: {meter: rate for meter, rate in row.meters.items() if fees.get(meter) != rate})
-
-
-def _with_flats(mine: Period, theirs: Period) -> Period:
-    """Add the prices of tools and requests that had none: what was refused so far, not another price."""
-    stated = theirs.rows[0].meters
-    new = {meter: rate for meter, rate in stated.items() if meter not in {*TOKEN_METERS, *mine.rows[0].meters}}
-    return Period(mine.since, tuple(Rates(row.above, {**row.meters, **new}) for row in mine.rows)) if new else mine
-
-
-def _kept_dearer(mine: Period, theirs: Period) -> Period:
-    """Keep the prices that the sources no longer state, where they are dearer than what would take their place."""
-    before = {row.above: row.meters for row in mine.rows}
-
-    def kept(row: Rates) -> Rates:
-        more = {meter: rate for meter, rate in before.get(row.above, {}).items() if rate > (row.rate(meter) or 0)}
-        return Rates(row.above, {**more, **row.meters})
-
-    return Period(theirs.since, tuple(map(kept, theirs.rows)))
-
-
-def _on(periods: tuple[Period, ...], today: date) -> Period:
-    return next((one for one in reversed(periods) if one.since is None or one.since <= today), periods[0])
-
-
-def _effective(period: Period, service: str) -> list[tuple[int, tuple[int | None, ...]]]:
-    """Give what a price comes to, fall-backs applied: a rate that only repeats its fall-back changes nothing."""
-    flat = [meter for meter in METER_EXPONENTS if meter not in TOKEN_METERS] if service == STANDARD else []
-    return [
-        (row.above, tuple(map(row.rate, TOKEN_METERS)) + tuple(row.meters.get(meter) for meter in flat))
-        for row in period.rows
-    ]
 
 
 def _with_ids(entry: ModelPrice, ids: Iterable[str]) -> ModelPrice:
@@ -271,24 +279,3 @@ def _head(file: FileChoice, old: str | None, today: date) -> str:
         f"checked: {today}\ncached_in_input: {str(file.cached_in_input).lower()}\n"
         f"reasoning_in_output: {str(file.reasoning_in_output).lower()}{_MODELS}"
     )
-
-
-def _price_text(entry: ModelPrice, service: str = STANDARD) -> str:
-    meters = entry.prices[service][-1].rows[0].meters
-    return ", ".join(f"{meter} {usd_text(rate, meter)}" for meter, rate in meters.items())
-
-
-def _change_text(service: str, old: Period, new: Period) -> str:
-    parts = []
-    for row in new.rows:
-        before = next((one.meters for one in old.rows if one.above == row.above), {})
-        for meter in {**before, **row.meters}:
-            if service != STANDARD and meter not in TOKEN_METERS:
-                continue
-            if before.get(meter) != row.meters.get(meter):
-                shown = [usd_text(one[meter], meter) if meter in one else "-" for one in (before, row.meters)]
-                where = f" above {row.above}" if row.above >= 0 else ""
-                parts.append(f"{service}{where} {meter} {' -> '.join(shown)}")
-    edges = {row.above for row in new.rows}
-    parts += [f"{service} above {row.above} ends" for row in old.rows if row.above not in edges]
-    return ", ".join(parts)

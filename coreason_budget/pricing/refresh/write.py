@@ -55,7 +55,12 @@ def entry_text(
     lines = [f"  # {comment}" for comment in dict.fromkeys(comments)]
     keys = list(_head(entry, outrageous, tuple(cheap)))
     standard = entry.prices[STANDARD]
-    services = {name: periods for name, periods in entry.prices.items() if name != STANDARD}
+    inherited = {meter: rate for meter, rate in standard[-1].rows[0].meters.items() if meter not in TOKEN_METERS}
+    services = {
+        name: tuple(_without(period, inherited) for period in periods)
+        for name, periods in entry.prices.items()
+        if name != STANDARD
+    }
     if not services and len(standard) == 1:
         line = f"  {_quoted(entry.model)}: {{{', '.join((*keys, f'price: {_row(standard[0])}'))}}}"
         if len(line) <= WIDTH:
@@ -100,6 +105,13 @@ def is_free(entry: ModelPrice) -> bool:
         for row in rows
         for meter, rate in row.items()
     )
+
+
+def _without(period: Period, inherited: Mapping[str, int]) -> Period:
+    """Leave out the fees that a service has from the standard price."""
+    base, *tiers = period.rows
+    stated = {meter: rate for meter, rate in base.meters.items() if inherited.get(meter) != rate}
+    return Period(period.since, (Rates(-1, stated), *tiers))
 
 
 def _history(key: str, periods: tuple[Period, ...], indent: int) -> list[str]:

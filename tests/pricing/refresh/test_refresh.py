@@ -182,6 +182,54 @@ def test_fees_of_the_head_stay_there(tmp_path: Path) -> None:
     assert usd(entry(tmp_path, "acme-mini"))["file_search"] == "2.5"
 
 
+def test_a_held_price_learns_fees_that_it_had_none_of(tmp_path: Path) -> None:
+    """The choice is about what is stated; a call of the tool was refused so far."""
+    run(tmp_path)
+    choices = read_choices(HERE / "choices.yaml")
+    choices.rules["hold"]["acme/acme-mini"] = "the list says so"  # type: ignore[index]
+    new = {"google_maps_grounding_cost_per_query": Decimal("0.014"), "output_cost_per_token": Decimal("9e-7")}
+    run(tmp_path, said=litellm(lambda said: said["acme/acme-mini"].update(new)), today=LATER, choices=choices)
+    assert usd(entry(tmp_path, "acme-mini"), at=LATER) == {"input": "0.3", "output": "0.6", "maps_grounding": "14"}
+
+
+def test_a_limit_that_was_not_known_is_learnt(tmp_path: Path) -> None:
+    """Without a word about prices; one that is known stays."""
+    run(tmp_path)
+    known = litellm(lambda said: said["acme/acme-mini"].update(max_output_tokens=4096))
+    report = run(tmp_path, said=known, today=LATER)
+    assert report.found["bounded"] == {"acme/acme-mini": "max_output 4096"}
+    assert report.found["changed"] == {}
+    mini = entry(tmp_path, "acme-mini")
+    assert (mini.max_output, len(mini.prices["standard"])) == (4096, 1)
+    longer = litellm(lambda said: said["acme/acme-mini"].update(max_output_tokens=9999))
+    assert run(tmp_path, said=longer, today=LATER).found["bounded"] == {}
+
+
+def test_fees_of_the_standard_price_are_not_written_with_each_service(tmp_path: Path) -> None:
+    """They hold there too; only another one is stated."""
+    run(tmp_path)
+    text = (tmp_path / "acme.yaml").read_text()
+    assert text.count("web_search") == 2 + text.count("web_search for")  # the price and its low, once
+    assert usd(entry(tmp_path, "acme-large"), "batch")["web_search"] == "20"
+
+
+def test_a_long_prompt_without_a_price_of_text_has_none_of_its_own() -> None:
+    """litellm lists one of sounds above 200,000 tokens for models that cost the same at any length."""
+    said = {
+        "litellm_provider": "vertex_ai",
+        "mode": "chat",
+        "input_cost_per_token": Decimal("3e-7"),
+        "output_cost_per_token": Decimal("2e-6"),
+        "input_cost_per_audio_token": Decimal("1e-6"),
+        "input_cost_per_audio_token_above_200k_tokens": Decimal("3e-7"),
+    }
+    offer = litellm_offer("p", "m", said, inclusive=False)
+    assert [row.above for row in offer.entry.prices["standard"][0].rows] == [-1]
+    said["output_cost_per_token_above_200k_tokens"] = Decimal("3e-6")
+    offer = litellm_offer("p", "m", said, inclusive=False)
+    assert [row.above for row in offer.entry.prices["standard"][0].rows] == [-1, 200_000]
+
+
 def test_googles_searches_are_by_the_prompt_unless_said_by_the_query() -> None:
     """litellm says nothing of Gemini 2, where one prompt is one fee however often it searched."""
     said = {
