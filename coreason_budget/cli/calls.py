@@ -63,13 +63,12 @@ def _cost(help: str) -> Command:
 
 @command
 @click.argument("user_id")
-@_cost("Estimated cost.")
+@click.option("--cost", "estimated_cost", metavar="USD", help="Estimated cost.")
 @scopes
 @input
-def check(user_id: str, cost: str | None, **scopes: Any) -> tuple[Any, str]:
+def check(user_id: str, **call: Any) -> tuple[Any, str]:
     """Ask whether a call of USER_ID would fit its budgets now."""
-    project_id = scopes.pop("project_id")
-    verdict = budget().check_availability(user_id, project_id, cost, **scopes)
+    verdict = budget().check_availability(user_id, **_said(call))
     answer = answers.allowed(verdict)
     binding, tokens = answer["binding"], verdict.affordable_output_tokens
     left = "" if binding is None else f"; {binding['remaining_usd']} USD left ({binding['scope']})"
@@ -101,7 +100,7 @@ def spend(user_id: str, **call: Any) -> tuple[Any, str]:
 @key
 def reserve(user_id: str, **call: Any) -> tuple[Any, str]:
     """Hold the most that a call of USER_ID can cost, until it is settled."""
-    answer = answers.reserved(budget().reserve(user_id, **call))
+    answer = answers.reserved(budget().reserve(user_id, **_said(call)))
     text = f"reserved {answer['reserved_usd']} USD until {answer['lapses_at']}{_again(answer)}"
     return answer, f"{text}\n{answer['reservation_id']}"
 

@@ -1,0 +1,68 @@
+"""A verb is the same wherever it is called: in Python, as JSON and on the command line, field by field."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pytest
+from attrs import fields_dict, frozen
+
+from coreason_budget import BudgetManager
+from coreason_budget.cli import cli
+from coreason_budget.server.table import ROUTES
+
+# The name of a verb outside -> its method; `usage` asks by a query.
+VERBS = {
+    "check": "check_availability",
+    "spend": "record_spend",
+    "reserve": "reserve",
+    "settle": "settle",
+    "release": "release",
+}
+# What only a process that holds the reservation itself can say.
+_PYTHON_ALONE = {"self", "entries", "release_on"}
+_KEY = "idempotency_key"
+_each = pytest.mark.parametrize("verb", VERBS)
+
+
+def in_python(verb: str) -> set[str]:
+    """The parameters of the manager's method."""
+    return {*inspect.signature(getattr(BudgetManager, VERBS[verb])).parameters} - _PYTHON_ALONE
+
+
+def in_json(verb: str, asks: Any) -> set[str]:
+    """The fields of the body, and the key of its header."""
+    return {*fields_dict(asks), *([_KEY] if ROUTES[verb].is_repeatable else [])}
+
+
+def on_the_command_line(verb: str) -> set[str]:
+    """The arguments and options, but for the form of the answer."""
+    return {str(parameter.name) for parameter in cli.commands[verb].params} - {"as_json"}
+
+
+@_each
+def test_a_verb_takes_the_same_everywhere(verb: str) -> None:
+    """What one can say in Python, one can say over HTTP and in a shell, under the same name."""
+    assert in_json(verb, ROUTES[verb].asks) == in_python(verb)
+    assert on_the_command_line(verb) == in_python(verb)
+
+
+@frozen
+class _Forgetful:
+    """The control: a body that forgot a field."""
+
+    user_id: str
+    cost: str
+
+
+def test_a_forgotten_field_is_seen() -> None:
+    """The comparison above does not call everything the same."""
+    assert in_json("spend", _Forgetful) < in_python("spend")
+
+
+def test_every_route_with_a_body_is_a_verb() -> None:
+    """A new one has to say which method it stands for."""
+    assert {name for name, route in ROUTES.items() if route.asks is not None} == set(VERBS)
+    assert "usage" in cli.commands
+    assert hasattr(BudgetManager, "usage")
