@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from attrs import field, frozen
 
@@ -280,6 +280,22 @@ class Balance:
     limit_source: str | None = None
     """Where the limit was said: ``limits.yaml:3``, a setting's name; None where that is not known."""
 
+    def __repr__(self) -> str:
+        amounts = (
+            ("limit", self.limit),
+            ("spent", self.spent),
+            ("reserved", self.reserved),
+            ("remaining", self.remaining),
+        )
+        unit = "USD" if self.unit == "usd" else self.unit
+        shown = [f"{name}={value} {unit}" for name, value in amounts if value is not None]
+        return f"Balance({self.scope!r}, {self.window!r}, {', '.join(shown)})"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The balance as a row of plain values: ``pandas.DataFrame([b.as_dict() for b in budget.usage()])``."""
+        names = ("scope", "window", "unit", "limit", "spent", "reserved", "remaining", "resets_at", "limit_source")
+        return {name: getattr(self, name) for name in names}
+
     @property
     def scope(self) -> str:
         """Whose account: ``user/alice``, ``global``."""
@@ -349,6 +365,10 @@ class _Standing:
         """Where each account of the call stands, narrowest scope first."""
         return tuple([balance_of(e, *self.standings.get(e.account.key, (0, 0))) for e in self.entries])
 
+    def _shown(self, **figures: object) -> str:
+        shown = [f"{name}={value}" for name, value in figures.items()]
+        return f"{type(self).__name__}({', '.join([*shown, f'balances={self.balances!r}'])})"
+
 
 @frozen
 class Verdict(_Standing):
@@ -359,6 +379,9 @@ class Verdict(_Standing):
     """
 
     affordable_output_tokens: int | None = None
+
+    def __repr__(self) -> str:
+        return self._shown(remaining_usd=self.remaining_usd, affordable_output_tokens=self.affordable_output_tokens)
 
     @property
     def binding(self) -> Balance | None:
@@ -383,6 +406,10 @@ class Hold(_Standing):
     lapses_us: int
     replayed: bool
 
+    def __repr__(self) -> str:
+        reserved_usd = to_usd(self.amounts.usd_nanos)
+        return self._shown(reservation_id=repr(self.reservation_id), reserved_usd=reserved_usd, replayed=self.replayed)
+
 
 @frozen
 class Receipt(_Standing):
@@ -403,6 +430,19 @@ class Receipt(_Standing):
     replayed: bool = False
     late: bool = False
     reservation_id: str | None = None
+
+    def __repr__(self) -> str:
+        amounts = self.amounts
+        return self._shown(
+            status=self.status,
+            cost_usd=self.cost_usd,
+            tokens=amounts.tokens,
+            requests=amounts.requests,
+            op_id=repr(self.op_id),
+            reservation_id=repr(self.reservation_id),
+            replayed=self.replayed,
+            late=self.late,
+        )
 
     @property
     def cost_usd(self) -> Decimal:

@@ -1,6 +1,7 @@
 """Verdicts and refusals."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from coreason_budget.errors import (
     ConfigError,
 )
 from coreason_budget.ledger.memory import MemoryLedger
+from coreason_budget.model import Amounts, Subject
 from coreason_budget.testing import ManualClock
 from tests.manager.kit import NOW, books, make
 
@@ -124,6 +126,43 @@ def test_two_time_zones_are_one_too_many():
     with pytest.raises(ConfigError, match="set one of them"):
         make(limits_file="limits.yaml", timezone="Europe/Berlin")
     make(limits_file="limits.yaml", timezone="Asia/Tokyo")
+
+
+def test_what_is_answered_prints_usd(budget):
+    """Never nanos: a balance, a verdict and a receipt, as a person meets them in a shell or a log."""
+    receipt = budget.record_spend("alice", "0.25", input_tokens=7, idempotency_key="k")
+    (alice, whole) = map(repr, receipt.balances)
+    assert (
+        alice == "Balance('user/alice', 'day', limit=10.00 USD, spent=0.25 USD, reserved=0.00 USD, remaining=9.75 USD)"
+    )
+    assert repr(receipt) == (
+        "Receipt(status=recorded, cost_usd=0.25, tokens=7, requests=1, op_id='k', reservation_id=None, "
+        f"replayed=False, late=False, balances=({alice}, {whole}))"
+    )
+    verdict = budget.check_availability("alice")
+    assert repr(verdict) == (f"Verdict(remaining_usd=9.75, affordable_output_tokens=None, balances=({alice}, {whole}))")
+    hold = budget.guard.reserve(Subject.of("alice"), Amounts(10**9))
+    assert repr(hold).startswith(f"Hold(reservation_id='{hold.reservation_id}', reserved_usd=1.00, replayed=False, bal")
+    assert repr(budget.usage(model="m")[0]) == "Balance('model/m', 'day', spent=0.00 USD, reserved=0.00 USD)"
+
+
+def test_a_balance_is_a_row_of_plain_values(budget):
+    """What a table takes: a column for each of its attributes, None where there is none."""
+    budget.record_spend("alice", "0.25")
+    rows = [balance.as_dict() for balance in budget.usage("alice", model="m")]
+    assert rows[0] == {
+        "scope": "user/alice",
+        "window": "day",
+        "unit": "usd",
+        "limit": 10,
+        "spent": Decimal("0.25"),
+        "reserved": 0,
+        "remaining": Decimal("9.75"),
+        "resets_at": budget.usage("alice")[0].resets_at,
+        "limit_source": "daily_user_limit_usd",
+    }
+    assert (rows[1]["scope"], rows[1]["limit"], rows[1]["remaining"]) == ("model/m", None, None)
+    assert {tuple(row) for row in rows} == {tuple(rows[0])}
 
 
 def test_a_clock_moves_the_windows():
