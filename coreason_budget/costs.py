@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from coreason_budget.errors import InvalidAmountError
+from coreason_budget.errors import InvalidAmountError, LedgerCorruptError
 from coreason_budget.ledger.base import GIVEN, Priced
 from coreason_budget.model import Amounts, Balance, check_count
 from coreason_budget.money import MAX_OPERATION_NANOS
@@ -107,14 +107,14 @@ def spent(
 
 
 def pricer(
-    pricing: PricingEngine, content: Any, report: Report | None = None, *, prefer_reported: bool
+    pricing: PricingEngine, content: Mapping[str, Any], report: Report | None = None, *, prefer_reported: bool
 ) -> Callable[[str | None], Priced]:
     """Give what tells a call's cost from the model that was reserved for.
 
     ``content`` is what its caller said, as `spent` gives it. Kept as JSON it says the same.
     """
     if report is None and "usage" in content:
-        report = Report.from_content(content["usage"])
+        report = _kept(content["usage"])
     given, model = content.get("cost_nanos"), content.get("model")
     read, written = content.get("input_tokens"), content.get("output_tokens")
     tokens = count_tokens(read, written)
@@ -151,3 +151,15 @@ def count_tokens(
         return None
     read = 0 if input_tokens is None else check_count(input_tokens, "input_tokens")
     return read + (0 if output_tokens is None else check_count(output_tokens, output_field))
+
+
+def _kept(usage: Mapping[str, Any]) -> Report:
+    """Give the report that was kept as JSON.
+
+    Raises:
+        LedgerCorruptError: It is none, or one that only a later version can price: it waits for that.
+    """
+    try:
+        return Report.from_content(usage)
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
+        raise LedgerCorruptError(f"a usage that was kept cannot be read by this version: {error}") from error

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from typing import TypeAlias
 
 from coreason_budget.errors import ConfigError, InvalidAmountError, InvalidIdError
 from coreason_budget.ledger.base import GIVEN, Charge, End, Ledger, Outcome, Priced, Refused, Reserve
@@ -35,6 +36,9 @@ _FIELDS = {"user": "user_id", "project": "project_id", "model": "model"}
 
 _encode = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
 
+Content: TypeAlias = Mapping[str, object]
+"""What a caller gave, by name. A value that is None counts as left out."""
+
 
 def _fixed(cost_nanos: int, model: str | None) -> int:
     return cost_nanos
@@ -46,7 +50,7 @@ _FREE = partial(_fixed, 0)
 class BudgetGuard:
     """Checks, reserves and books calls. Thread safe and fork safe, as its ledger is.
 
-    ``content`` of a mutation is what the caller gave, as JSON values: the same idempotency key
+    ``content`` of a mutation is what the caller gave, as JSON values by name: the same idempotency key
     with other content is a conflict. Left out, it is the subject and the amounts.
 
     Args:
@@ -99,7 +103,7 @@ class BudgetGuard:
         amounts: Amounts,
         *,
         idempotency_key: str | None = None,
-        content: object = None,
+        content: Content | None = None,
         price: str = GIVEN,
     ) -> Receipt:
         """Book what a call cost, in full, also past its limits. ``price`` tells the journal what priced it.
@@ -111,7 +115,7 @@ class BudgetGuard:
         self._check_required(subject)
         _check_amounts(amounts)
         op_id, keep_us = _op_id(idempotency_key)
-        digest = _digest("charge", content if content is not None else _content(subject, amounts))
+        digest = digest_of("charge", content if content is not None else _content(subject, amounts))
         plan = self.limits.plan(subject, amounts)
         return receipt_of(op_id, self.ledger.charge(Charge(op_id, digest, plan, amounts, keep_us, price)))
 
@@ -122,7 +126,7 @@ class BudgetGuard:
         *,
         ttl_s: float | None = None,
         idempotency_key: str | None = None,
-        content: object = None,
+        content: Content | None = None,
         price: str = GIVEN,
         fits: Fits | None = None,
         book: LimitBook | None = None,
@@ -143,7 +147,8 @@ class BudgetGuard:
         _check_amounts(amounts)
         ttl_s = None if ttl_s is None else check_ttl(ttl_s)
         op_id, keep_us = _op_id(idempotency_key)
-        digest = _digest("reserve", (content if content is not None else _content(subject, amounts), ttl_s))
+        content = content if content is not None else _content(subject, amounts)
+        digest = digest_of("reserve", {**content, "ttl_s": ttl_s})
         told, amounts = amounts, amounts.counted()
         request = Reserve(
             op_id,
@@ -177,7 +182,7 @@ class BudgetGuard:
         tokens: int | None = None,
         *,
         idempotency_key: str | None = None,
-        content: object = None,
+        content: Content | None = None,
         entries: tuple[Entry, ...] = (),
     ) -> Receipt:
         """End a reservation with what the call really cost, in full, also past its limits.
@@ -193,7 +198,7 @@ class BudgetGuard:
             OutcomeUnknownError: Sent, not answered; repeat the same call.
         """
         if not callable(cost):
-            content = content if content is not None else (cost, tokens)
+            content = content if content is not None else {"cost_nanos": cost, "tokens": tokens}
             cost = partial(_fixed, _check_units(cost, MAX_OPERATION_NANOS, "cost"))
         if tokens is not None:
             _check_units(tokens, MAX_ACCOUNT, "tokens")
@@ -220,7 +225,7 @@ class BudgetGuard:
         verb: str,
         reservation_id: str,
         key: str | None,
-        content: object,
+        content: Content | None,
         entries: tuple[Entry, ...],
         cost: Callable[[str | None], int | Priced] = _FREE,
         tokens: int | None = None,
@@ -228,7 +233,7 @@ class BudgetGuard:
         check_id(reservation_id, "reservation_id", MAX_RESERVATION_ID_BYTES)
         if key is not None and check_id(key, "idempotency_key") == op_id_of(reservation_id):
             key = None
-        digest = _digest(verb, (reservation_id, content))
+        digest = digest_of(verb, {**(content or {}), "reservation_id": reservation_id})
         outcome = self.ledger.end(End(verb, reservation_id, key, digest, cost, tokens, entries, content))
         return receipt_of(key or outcome.record.op_id, outcome)
 
@@ -280,12 +285,24 @@ def _op_id(key: str | None) -> tuple[str, int]:
     return check_id(key, "idempotency_key"), KEEP_CALLERS_US
 
 
-def _content(subject: Subject, amounts: Amounts) -> object:
-    return subject.user, subject.project, subject.model, subject.tags, amounts.usd_nanos, amounts.tokens
+def _content(subject: Subject, amounts: Amounts) -> Content:
+    return {
+        "user_id": subject.user,
+        "project_id": subject.project,
+        "model": subject.model,
+        "tags": dict(subject.tags) or None,
+        "cost_nanos": amounts.usd_nanos,
+        "tokens": amounts.tokens or None,
+    }
 
 
-def _digest(verb: str, content: object) -> str:
-    return hashlib.blake2b(_encode((verb, content)).encode(), digest_size=16).hexdigest()
+def digest_of(verb: str, content: Content) -> str:
+    """What stands for a call and what its caller gave (law 4): its names and values in one order, without what is None.
+
+    A field that is added later and left out keeps the digest of a call that never knew it.
+    """
+    told = {name: value for name, value in content.items() if value is not None}
+    return hashlib.blake2b(_encode({"verb": verb, "content": told}).encode(), digest_size=16).hexdigest()
 
 
 def receipt_of(op_id: str, outcome: Outcome) -> Receipt:

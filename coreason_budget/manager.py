@@ -213,7 +213,7 @@ class BudgetManager:
             subject,
             Amounts(priced.nanos, priced.tokens or 0),
             idempotency_key=idempotency_key,
-            content={"user": user_id, "project": project_id, "tags": subject.tags, **spent},
+            content=_content(subject, **spent),
             price=priced.price,
         )
         self._events.booked(receipt)
@@ -276,7 +276,13 @@ class BudgetManager:
                 amounts,
                 ttl_s=ttl_s,
                 idempotency_key=idempotency_key,
-                content=(user_id, project_id, model, subject.tags, given, input_tokens, max_output_tokens),
+                content=_content(
+                    subject,
+                    model=model,
+                    cost_nanos=given,
+                    input_tokens=input_tokens,
+                    max_output_tokens=max_output_tokens,
+                ),
                 price=costs.price_name(self.pricing, given, model),
                 fits=fits,
                 book=book,
@@ -394,6 +400,11 @@ class BudgetManager:
             clock=clock,
         )
         self.outbox = with_outbox.outbox
+
+
+def _content(subject: Subject, **given: object) -> dict[str, object]:
+    """What a caller gave, by name; the model is given as the caller wrote it."""
+    return {"user_id": subject.user, "project_id": subject.project, "tags": dict(subject.tags) or None, **given}
 
 
 def _exception_types(

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coreason_budget import BudgetConfig, BudgetExceededError, BudgetManager, InvalidIdError, UnknownModelError, costs
+from coreason_budget.errors import LedgerCorruptError
 from coreason_budget.ledger.memory import MemoryLedger
 from coreason_budget.pricing import PricingEngine, Usage
 from coreason_budget.pricing.usage import read_report
@@ -216,3 +217,10 @@ def test_a_settle_that_was_kept_as_json_costs_the_same(used, prefer_reported):
     )
     assert again == said
     assert said.nanos > 0
+
+
+@pytest.mark.parametrize("kept", [{}, {"parts": [{}]}, {"parts": 5}, []])
+def test_a_usage_that_only_a_later_version_knows_is_not_priced_without_it(kept):
+    """What an outbox kept waits for whoever can read all of it."""
+    with pytest.raises(LedgerCorruptError, match="cannot be read by this version"):
+        costs.pricer(PricingEngine(), {"usage": kept}, prefer_reported=False)

@@ -234,7 +234,7 @@ def test_a_computed_cost_of_no_amount_changes_nothing(make):
     before = _used(guard)
     for wrong in (-1, 10**16 + 1, 1.5, None):
         with pytest.raises(InvalidAmountError):
-            guard.settle(hold.reservation_id, lambda model, cost=wrong: cost, content="x")
+            guard.settle(hold.reservation_id, lambda model, cost=wrong: cost, content={"x": 1})
         assert _used(guard) == before
     assert guard.settle(hold.reservation_id, 7).status == "settled"
 
@@ -402,11 +402,11 @@ def test_the_content_that_a_caller_gives_stands_for_a_settle(make):
     """Law 4: the same content is the same call whatever its cost came to, and other content is not."""
     guard = make(Limit("user", None, "day", "usd", USD))
     id = guard.reserve(ALICE, Amounts(5)).reservation_id
-    guard.settle(id, 3, content=["usage", 7])
-    again = guard.settle(id, 4, content=["usage", 7])
+    guard.settle(id, 3, content={"usage": 7})
+    again = guard.settle(id, 4, content={"usage": 7})
     assert (again.replayed, again.amounts.usd_nanos) == (True, 3)
     with pytest.raises(ReservationError):
-        guard.settle(id, 3, content=["usage", 8])
+        guard.settle(id, 3, content={"usage": 8})
 
 
 @pytest.mark.parametrize(
@@ -417,7 +417,7 @@ def test_a_settle_of_no_amount_names_its_field(make, cost, tokens, field):
     guard = make(Limit("user", None, "day", "usd", USD))
     id = guard.reserve(ALICE, Amounts(5)).reservation_id
     with pytest.raises(InvalidAmountError) as error:
-        guard.settle(id, cost, tokens, content="c")
+        guard.settle(id, cost, tokens, content={"c": 1})
     assert error.value.field == field
     assert str(error.value).startswith(f"{field}: ")
 
@@ -470,11 +470,11 @@ def test_the_content_that_a_caller_gives_stands_for_the_call(make, verb):
     """Law 4: the same content is the same call at another price, and other content is not."""
     guard = make(Limit("user", None, "day", "usd", USD))
     call = getattr(guard, verb)
-    call(ALICE, Amounts(5), idempotency_key="k", content=["tokens", 7])
-    again = call(ALICE, Amounts(6), idempotency_key="k", content=["tokens", 7])
+    call(ALICE, Amounts(5), idempotency_key="k", content={"tokens": 7})
+    again = call(ALICE, Amounts(6), idempotency_key="k", content={"tokens": 7})
     assert (again.replayed, again.amounts.usd_nanos) == (True, 5)
     with pytest.raises(IdempotencyConflictError):
-        call(ALICE, Amounts(5), idempotency_key="k", content=["tokens", 8])
+        call(ALICE, Amounts(5), idempotency_key="k", content={"tokens": 8})
 
 
 def test_bad_ids_and_settings_are_named(make):

@@ -15,7 +15,7 @@ MODULES = {
     for path in sorted(PACKAGE.rglob("*.py"))
 }
 _LAYERS = ("errors", "moments", "money", "model", "windows", "limits")
-_RULES = ("ledger.record", "ledger.journal", "ledger.base", "ledger.rules", "ledger.epoch")
+_RULES = ("ledger.named", "ledger.record", "ledger.journal", "ledger.base", "ledger.rules", "ledger.epoch")
 _FRONT = ("manager", "reservation", "config", "errors", "moments", "model", "money")
 
 # Folders whose modules may import each other.
@@ -46,9 +46,10 @@ MAY_IMPORT = {
     "yaml_nodes": ("errors",),
     "config": (*_LAYERS, "ledger.urls"),
     "storage": ("errors",),
-    "ledger.record": _LAYERS,
-    "ledger.journal": (*_LAYERS, "ledger.record"),
-    "ledger.epoch": ("errors",),
+    "ledger.named": ("model",),
+    "ledger.record": (*_LAYERS, "ledger.named"),
+    "ledger.journal": (*_LAYERS, "ledger.named", "ledger.record"),
+    "ledger.epoch": ("errors", "ledger.named"),
     "ledger.base": (*_LAYERS, "ledger.record", "ledger.journal"),
     "ledger.rules": (*_LAYERS, "ledger.record", "ledger.journal", "ledger.base"),
     "ledger.serial": (*_LAYERS, *_RULES),

@@ -73,7 +73,7 @@ class End:
     from the model that the reservation names (a `Priced` also by what price); it is pure, and what it
     raises changes nothing. ``tokens`` are None where the caller named none: then what was reserved is booked.
     ``entries`` are the reservation's, where the caller still has them: it saves a round trip. ``content`` is what
-    ``digest`` stands for, as JSON values, for whoever has to keep the request.
+    ``digest`` stands for, as JSON values by name, for whoever has to keep the request.
     """
 
     verb: str
@@ -83,7 +83,7 @@ class End:
     cost: Callable[[str | None], int | Priced]
     tokens: int | None = None
     entries: tuple[Entry, ...] = ()
-    content: object = None
+    content: Mapping[str, object] | None = None
 
 
 @frozen

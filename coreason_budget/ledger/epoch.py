@@ -21,6 +21,10 @@ from typing import Any
 from attrs import asdict, evolve, frozen
 
 from coreason_budget.errors import ConfigError, LedgerCorruptError, LedgerUnavailableError
+from coreason_budget.ledger import named
+from coreason_budget.ledger.named import encode, text, unknown, whole
+
+_NAMES = frozenset(("id", "schema", "timezone", "since_us", "accepted_us", "halted", "readable_by"))
 
 _log = logging.getLogger("coreason_budget")
 
@@ -36,12 +40,25 @@ class Halt:
     at_us: int
     after_us: int
 
+    @classmethod
+    def read(cls, fields: dict[str, Any]) -> Halt:
+        """Read it back."""
+        return cls(text(fields["reason"]), whole(fields["at_us"]), whole(fields["after_us"]))
+
 
 @frozen
 class Epoch:
     """One epoch of a namespace's data, as it is written beside the data.
 
-    ``accepted_us`` is when an operator decided to go on with what is there, 0 for a first epoch.
+    Attributes:
+        id: Made by chance.
+        schema: The newest that wrote here.
+        timezone: Whose calendar the windows follow.
+        since_us: When it began, None if that is not known.
+        accepted_us: When an operator decided to go on with what is there, 0 for a first epoch.
+        halted: Why nothing is admitted.
+        readable_by: The oldest schema whose readers may work here.
+        more: What a later version wrote beside all that, as JSON.
     """
 
     id: str
@@ -50,37 +67,43 @@ class Epoch:
     since_us: int | None = None
     accepted_us: int = 0
     halted: Halt | None = None
+    readable_by: int = 0
+    more: str = ""
 
     @classmethod
-    def begin(cls, schema: int, timezone: str, now_us: int | None, accepted_us: int = 0) -> Epoch:
+    def begin(cls, timezone: str, now_us: int | None) -> Epoch:
         """A new one."""
-        return cls(secrets.token_hex(16), schema, timezone, now_us, accepted_us)
+        return cls(secrets.token_hex(16), named.SCHEMA, timezone, now_us, readable_by=named.READABLE_BY)
 
     @classmethod
-    def decode(cls, text: str | bytes, place: str) -> Epoch:
+    def decode(cls, stored: str | bytes, place: str) -> Epoch:
         """Read it back.
 
         Raises:
             LedgerCorruptError: It is not one; the text names ``place``.
         """
         try:
-            fields: dict[str, Any] = json.loads(text)
+            fields: dict[str, Any] = json.loads(stored)
             halted = fields.get("halted")
             return cls(
-                str(fields["id"]),
-                fields["schema"],
-                fields["timezone"],
+                text(fields["id"]),
+                whole(fields["schema"]),
+                text(fields["timezone"]),
                 fields.get("since_us"),
-                int(fields.get("accepted_us", 0)),
-                None if halted is None else Halt(str(halted["reason"]), int(halted["at_us"]), int(halted["after_us"])),
+                whole(fields.get("accepted_us", 0)),
+                None
+                if halted is None
+                else Halt(text(halted["reason"]), whole(halted["at_us"]), whole(halted["after_us"])),
+                whole(fields.get("readable_by", fields["schema"])),
+                encode(more) if (more := unknown(fields, _NAMES)) else "",
             )
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            raise LedgerCorruptError(f"{place} is not an epoch: {text!r:.80}") from None
+            raise LedgerCorruptError(f"{place} is not an epoch: {stored!r:.80}") from None
 
     def encode(self) -> str:
         """The epoch as compact JSON."""
-        fields = {name: value for name, value in asdict(self).items() if value}
-        return json.dumps(fields, separators=(",", ":"))
+        fields = {name: value for name, value in asdict(self).items() if value and name != "more"}
+        return encode(fields | (json.loads(self.more) if self.more else {}))
 
     def halt(self, reason: str, now_us: int, after_us: int) -> Epoch:
         """The same epoch, halted."""
@@ -93,18 +116,28 @@ class Epoch:
         that is behind.
         """
         after_us = max(self.accepted_us, known_us, self.halted.after_us if self.halted else 0)
-        return Epoch.begin(self.schema, self.timezone, now_us, max(now_us, after_us + 1))
+        accepted_us = max(now_us, after_us + 1)
+        return evolve(self, id=secrets.token_hex(16), since_us=now_us, accepted_us=accepted_us, halted=None)
 
-    def check_settings(self, schema: int, timezone: str) -> None:
-        """Refuse an epoch whose accounts would be other accounts.
+    def joined(self) -> Epoch:
+        """The same epoch, once this version writes there."""
+        return evolve(self, schema=max(self.schema, named.SCHEMA), readable_by=max(self.readable_by, named.READABLE_BY))
+
+    def check_settings(self, timezone: str) -> None:
+        """Refuse an epoch whose data this version cannot read, or whose accounts would be other accounts.
 
         Raises:
             ConfigError: The namespace is kept by another schema or in another time zone.
         """
-        if self.schema != schema:
+        if self.schema < named.OLDEST:
             raise ConfigError(
-                f"ledger_url: the namespace is kept by schema {self.schema}, this is {schema}; "
-                "upgrade coreason-budget or use another namespace",
+                f"ledger_url: the namespace is kept by schema {self.schema}, {named.UNRELEASED}; use another namespace",
+                field="ledger_url",
+            )
+        if self.readable_by > named.SCHEMA:
+            raise ConfigError(
+                f"ledger_url: the namespace is kept by schema {self.schema}, which is readable from schema "
+                f"{self.readable_by} on, and this is {named.SCHEMA}; upgrade coreason-budget or use another namespace",
                 field="ledger_url",
             )
         if self.timezone != timezone:
@@ -194,8 +227,7 @@ class Judge:
     A process works in the epoch that it has seen first, and in a later one that an operator accepted.
     """
 
-    def __init__(self, schema: int, timezone: str) -> None:
-        self._schema = schema
+    def __init__(self, timezone: str) -> None:
         self._timezone = timezone
         self._known: Known | None = None
 
@@ -207,7 +239,18 @@ class Judge:
 
     def begin(self, now_us: int) -> Epoch:
         """A first epoch."""
-        return Epoch.begin(self._schema, self._timezone, now_us)
+        return Epoch.begin(self._timezone, now_us)
+
+    def joining(self, found: EpochSnapshot) -> Epoch:
+        """The epoch as it is once this process works there: a first one where there is none.
+
+        Raises:
+            ConfigError: It does not fit the settings.
+        """
+        if found.epoch is None:
+            return self.begin(found.now_us)
+        found.epoch.check_settings(self._timezone)
+        return found.epoch if found.halt_reason else found.epoch.joined()
 
     def is_as_known(self, text: object, sequence: int, now_us: int, baseline: Baseline | None) -> bool:
         """Whether the data is in the epoch it was in, and did not go back; if so, that is remembered."""
@@ -241,7 +284,7 @@ class Judge:
         """
         if found.epoch is None:
             raise LedgerUnavailableError("the ledger's data was replaced just now; try again")
-        found.epoch.check_settings(self._schema, self._timezone)
+        found.epoch.check_settings(self._timezone)
         if found.halt_reason:
             raise halted(found.halt_reason)
         before = None if baseline is None else baseline.known
@@ -278,7 +321,7 @@ class Judge:
             ConfigError: It does not fit the settings.
         """
         epoch = found.epoch or self.begin(found.now_us)
-        epoch.check_settings(self._schema, self._timezone)
+        epoch.check_settings(self._timezone)
         return epoch.accept(found.now_us, 0 if self._known is None else self._known.seen_us)
 
 

@@ -1,4 +1,22 @@
-"""The journal: one entry for every movement, written with it, and its one text form."""
+"""The journal: one entry for every movement, written with it, and its one text form: compact JSON, by name.
+
+======  ===============  ================================================================================
+name    field            holds
+======  ===============  ================================================================================
+``t``   ``at_us``        when (µs since the epoch)
+``k``   ``kind``         what was done
+``i``   ``op_id``        the op id that did it
+``s``   ``subject``      every scope of the call
+``a``   ``amounts``      ``u`` nano-USD, ``t`` tokens, ``r`` requests
+``p``   ``price``        what priced it
+``m``   ``movements``    of each account: ``s`` the place of its scope in the subject, ``u`` its unit, ``w``
+                         its window, ``f`` and ``x`` that one's start and end (s), ``n`` used, ``h`` reserved
+``l``   ``late``         the reservation had lapsed
+``o``   ``reserved_as``  the reservation's op id; empty text where that is the entry's own
+======  ===============  ================================================================================
+
+What is 0, empty or none is left out. A kind that is not known here is an entry as any other: a later version wrote it.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +27,7 @@ from typing import Any
 from attrs import frozen
 
 from coreason_budget.errors import LedgerCorruptError, LedgerUnavailableError
+from coreason_budget.ledger.named import amounts_fields, encode, read_amounts, text, whole
 from coreason_budget.ledger.record import LAPSED, OPEN, SETTLED, Record
 from coreason_budget.model import Account, Amounts, Scope
 
@@ -19,8 +38,6 @@ PAGE = 500
 """How many entries, accounts or records are read at once."""
 
 NOTHING = Amounts(0, 0, 0)
-
-_encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 @frozen
@@ -40,7 +57,7 @@ class JournalEntry:
         at_us: The ledger's time, in microseconds since the epoch.
         kind: ``charge``, ``reserve``, ``settle``, ``release``, ``lapse``, ``correction`` (a settle or
             release that came after the lapse), or ``undo`` (a reservation withdrawn because it had no
-            room). ``begin`` is the first of a namespace and moves nothing.
+            room). ``begin`` is the first of a namespace and moves nothing. A later version may know more.
         op_id: The op id that did it; of a lapse and an undo the reservation's.
         subject: Every scope of the call as text, also those that nothing moved on.
         amounts: What was held or booked; nothing for a release and an undo.
@@ -116,63 +133,72 @@ def _kind_of(record: Record) -> str:
 
 
 def encode_entry(entry: JournalEntry) -> str:
-    """The entry as compact JSON. A movement names its scope by its place in the subject."""
-    places = {text: place for place, text in enumerate(entry.subject)}
-    fields: dict[str, Any] = {"at": entry.at_us, "kind": entry.kind, "op": entry.op_id, "subject": entry.subject}
-    fields["booked"] = (entry.amounts.usd_nanos, entry.amounts.tokens, entry.amounts.requests)
-    fields["price"] = entry.price
-    fields["moves"] = [_told(m, places[str(m.account.scope)]) for m in entry.movements]
+    """The entry as compact JSON."""
+    places = {scope: place for place, scope in enumerate(entry.subject)}
+    fields: dict[str, Any] = {"t": entry.at_us, "k": entry.kind}
+    if entry.op_id:
+        fields["i"] = entry.op_id
+    if entry.subject:
+        fields |= {"s": entry.subject, "a": amounts_fields(entry.amounts)}
+    if entry.price:
+        fields["p"] = entry.price
+    if entry.movements:
+        fields["m"] = [_movement_fields(m, places[str(m.account.scope)]) for m in entry.movements]
     if entry.late:
-        fields["late"] = True
+        fields["l"] = True
     if entry.reserved_as:
-        # Most often it is the same: told by an empty text.
-        fields["of"] = "" if entry.reserved_as == entry.op_id else entry.reserved_as
-    return _encode(fields)
+        fields["o"] = "" if entry.reserved_as == entry.op_id else entry.reserved_as
+    return encode(fields)
 
 
-def _told(movement: Movement, place: int) -> tuple[int | str | None, ...]:
+def _movement_fields(movement: Movement, place: int) -> dict[str, Any]:
     account = movement.account
-    return place, account.unit, account.window, account.start_s, account.end_s, movement.used, movement.reserved
+    fields: dict[str, Any] = {"s": place, "u": account.unit, "w": account.window, "f": account.start_s}
+    if account.end_s is not None:
+        fields["x"] = account.end_s
+    if movement.used:
+        fields["n"] = movement.used
+    if movement.reserved:
+        fields["h"] = movement.reserved
+    return fields
 
 
-def decode_entry(text: str | bytes) -> JournalEntry:
+def decode_entry(stored: str | bytes) -> JournalEntry:
     """Read an entry back.
 
     Raises:
         LedgerCorruptError: It is not one.
     """
     try:
-        fields = json.loads(text)
-        subject = tuple(fields["subject"])
+        fields = json.loads(stored)
+        subject = tuple(fields.get("s", ()))
         scopes = [Scope.parse(scope) for scope in subject]
-        usd_nanos, tokens, requests = map(_whole, fields["booked"])
-        if fields["kind"] not in KINDS:
-            raise ValueError("a kind that is not known")
+        op_id = fields.get("i", "")
         return JournalEntry(
-            _whole(fields["at"]),
-            fields["kind"],
-            fields["op"],
+            whole(fields["t"]),
+            text(fields["k"]),
+            text(op_id),
             subject,
-            Amounts(usd_nanos, tokens, requests),
-            fields["price"],
-            tuple([_movement(scopes, *move) for move in fields["moves"]]),
-            "late" in fields,
-            fields["of"] or fields["op"] if "of" in fields else "",
+            read_amounts(fields.get("a", {})),
+            fields.get("p", ""),
+            tuple([_movement(scopes, move) for move in fields.get("m", ())]),
+            bool(fields.get("l")),
+            (fields["o"] or op_id) if "o" in fields else "",
         )
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
-        raise LedgerCorruptError(f"an entry of the journal cannot be read: {error}: {text[:80]!r}") from error
+        raise LedgerCorruptError(f"an entry of the journal cannot be read: {error}: {stored[:80]!r}") from error
 
 
-def _movement(
-    scopes: list[Scope], place: int, unit: str, window: str, start_s: int, end_s: int | None, used: int, reserved: int
-) -> Movement:
-    return Movement(Account(scopes[place], window, _whole(start_s), end_s, unit), _whole(used), _whole(reserved))
-
-
-def _whole(value: object) -> int:
-    if type(value) is not int:
-        raise ValueError("a count is not a whole number")
-    return value
+def _movement(scopes: list[Scope], fields: dict[str, Any]) -> Movement:
+    end_s = fields.get("x")
+    account = Account(
+        scopes[fields["s"]],
+        text(fields["w"]),
+        whole(fields["f"]),
+        None if end_s is None else whole(end_s),
+        text(fields["u"]),
+    )
+    return Movement(account, whole(fields.get("n", 0)), whole(fields.get("h", 0)))
 
 
 @frozen

@@ -1,4 +1,26 @@
-"""What a ledger remembers of one op id, and its one text form."""
+"""What a ledger remembers of one op id, and its one text form: compact JSON, its fields by name.
+
+======  ==================  =============================================================================
+name    field               holds
+======  ==================  =============================================================================
+``v``   ``verb``            ``reserve``, ``charge``, ``settle``, ``release`` or ``lapse``
+``d``   ``digest``          what the caller gave, hashed
+``a``   ``amounts``         ``u`` nano-USD, ``t`` tokens, ``r`` requests
+``e``   ``entries``         of each account: ``k`` its key, ``x`` its end (s), ``l`` the limit applied
+``k``   ``keep_us``         how long it is remembered
+``p``   ``price``           what priced it
+``i``   ``reservation_id``  the reservation, of whose record the rest is
+``s``   ``state``           ``open``, ``settled``, ``released`` or ``lapsed``
+``t``   ``lapses_us``       when it lapses (µs since the epoch)
+``o``   ``on_lapse``        ``charge`` or ``release``
+``b``   ``booked``          what its end booked, as ``a``
+``l``   ``late``            it had lapsed
+``y``   ``ended_by``        the key of its end, where that had one
+``c``   ``end_digest``      what the caller gave to end it, hashed
+======  ==================  =============================================================================
+
+What is 0, empty or none is left out. See `coreason_budget.ledger.named` for what a later version adds.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +30,8 @@ from typing import Any
 from attrs import frozen
 
 from coreason_budget.errors import LedgerCorruptError
+from coreason_budget.ledger import named
+from coreason_budget.ledger.named import amounts_fields, read_amounts, unknown, whole
 from coreason_budget.model import Account, Amounts, Entry
 
 OPEN, SETTLED, RELEASED, LAPSED = "open", "settled", "released", "lapsed"
@@ -15,7 +39,8 @@ HOUR_US = 3600 * 1_000_000
 KEEP_CALLERS_US = 24 * HOUR_US
 KEEP_MADE_US = HOUR_US
 
-_encode = json.JSONEncoder(separators=(",", ":")).encode
+_NAMES = frozenset("vdaekpistoblyc")
+_ENTRY_NAMES = frozenset("kxl")
 
 
 @frozen
@@ -25,6 +50,7 @@ class Record:
     ``amounts`` is what was asked (reserve) or booked (charge); ``booked`` what an ended
     reservation booked; ``price`` what priced it. A settle, release or lapse that had a key of its
     own is recorded as a copy of the ended reservation under that key, with its own verb and digest.
+    ``more`` is what a later version wrote beside all that, as JSON.
     """
 
     op_id: str
@@ -42,6 +68,7 @@ class Record:
     ended_by: str | None = None
     end_digest: str = ""
     price: str = ""
+    more: str = ""
 
     def ended(
         self,
@@ -70,6 +97,7 @@ class Record:
             by,
             digest,
             price,
+            self.more,
         )
 
     @property
@@ -96,29 +124,22 @@ def op_id_of(reservation_id: str) -> str:
 def encode(record: Record) -> str:
     """The record as compact JSON, without its op id."""
     fields: dict[str, Any] = {
-        "verb": record.verb,
-        "digest": record.digest,
-        "amounts": _amounts(record.amounts),
-        "accounts": [(e.account.key, e.account.end_s, e.limit_units) for e in record.entries],
-        "keep_us": record.keep_us,
+        "v": record.verb,
+        "d": record.digest,
+        "a": amounts_fields(record.amounts),
+        "e": [_entry_fields(entry) for entry in record.entries],
+        "k": record.keep_us,
     }
     if record.price:
-        fields["price"] = record.price
+        fields["p"] = record.price
     if record.reservation_id:
-        fields |= {
-            "id": record.reservation_id,
-            "state": record.state,
-            "lapses_us": record.lapses_us,
-            "on_lapse": record.on_lapse,
-        }
+        fields |= {"i": record.reservation_id, "s": record.state, "t": record.lapses_us, "o": record.on_lapse}
     if record.booked is not None:
-        fields |= {
-            "booked": _amounts(record.booked),
-            "late": record.late,
-            "ended_by": record.ended_by,
-            "end_digest": record.end_digest,
-        }
-    return _encode(fields)
+        fields["b"] = amounts_fields(record.booked)
+        fields |= {name: value for name, value in zip("lyc", _ending(record), strict=True) if value}
+    if record.more:
+        _add(fields, json.loads(record.more))
+    return named.encode(fields)
 
 
 def decode(op_id: str, text: str | bytes) -> Record:
@@ -129,41 +150,62 @@ def decode(op_id: str, text: str | bytes) -> Record:
     """
     try:
         fields = json.loads(text)
-        amounts = _read_amounts(fields["amounts"])
-        booked = fields.get("booked")
+        amounts = read_amounts(fields["a"])
+        booked = fields.get("b")
         return Record(
             op_id,
-            fields["verb"],
-            fields["digest"],
+            named.text(fields["v"]),
+            named.text(fields["d"]),
             amounts,
-            tuple(_entry(key, end_s, limit, amounts) for key, end_s, limit in fields["accounts"]),
-            int(fields["keep_us"]),
-            fields.get("id", ""),
-            fields.get("state", ""),
-            int(fields.get("lapses_us", 0)),
-            fields.get("on_lapse", ""),
-            None if booked is None else _read_amounts(booked),
-            bool(fields.get("late")),
-            fields.get("ended_by"),
-            fields.get("end_digest", ""),
-            fields.get("price", ""),
+            tuple([_entry(entry, amounts) for entry in fields["e"]]),
+            whole(fields["k"]),
+            fields.get("i", ""),
+            fields.get("s", ""),
+            whole(fields.get("t", 0)),
+            fields.get("o", ""),
+            None if booked is None else read_amounts(booked),
+            bool(fields.get("l")),
+            fields.get("y"),
+            fields.get("c", ""),
+            fields.get("p", ""),
+            _more(fields),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise LedgerCorruptError(f"the record of op id {op_id!r} cannot be read: {error}") from error
 
 
-def _amounts(amounts: Amounts) -> tuple[int, int, int]:
-    return amounts.usd_nanos, amounts.tokens, amounts.requests
+def _ending(record: Record) -> tuple[bool, str | None, str]:
+    return record.late, record.ended_by, record.end_digest
 
 
-def _read_amounts(counts: list[int]) -> Amounts:
-    if any(type(count) is not int for count in counts):
-        raise ValueError("an amount is not a whole number")
-    return Amounts(*counts)
+def _entry_fields(entry: Entry) -> dict[str, Any]:
+    fields: dict[str, Any] = {"k": entry.account.key}
+    if entry.account.end_s is not None:
+        fields["x"] = entry.account.end_s
+    if entry.limit is not None:
+        fields["l"] = entry.limit.amount
+    return fields
 
 
-def _entry(key: str, end_s: int | None, limit: int | None, amounts: Amounts) -> Entry:
-    if type(limit) is not int and limit is not None:
-        raise ValueError("a limit is not a whole number")
-    account = Account.parse(key, end_s)
-    return Entry.of(account, amounts.of(account.unit), limit)
+def _entry(fields: dict[str, Any], amounts: Amounts) -> Entry:
+    end_s, limit = fields.get("x"), fields.get("l")
+    account = Account.parse(fields["k"], None if end_s is None else whole(end_s))
+    return Entry.of(account, amounts.of(account.unit), None if limit is None else whole(limit))
+
+
+def _more(fields: dict[str, Any]) -> str:
+    """What a later version wrote: beside the fields, the amounts and each entry, by its account's key."""
+    more = unknown(fields, _NAMES)
+    if amounts := unknown(fields["a"], named.AMOUNTS):
+        more["a"] = amounts
+    if entries := {entry["k"]: rest for entry in fields["e"] if (rest := unknown(entry, _ENTRY_NAMES))}:
+        more["e"] = entries
+    return named.encode(more) if more else ""
+
+
+def _add(fields: dict[str, Any], more: dict[str, Any]) -> None:
+    fields["a"] |= more.pop("a", {})
+    entries = more.pop("e", {})
+    for entry in fields["e"]:
+        entry.update(entries.get(entry["k"], {}))
+    fields.update(more)

@@ -179,6 +179,9 @@ class Outbox:
         except LedgerCorruptError as error:
             self._set_aside(entry, FAILED, str(error))
             return False
+        if not spend.is_known:
+            _log.warning("outbox %s: entry %s (op id %s) waits for a newer version", self.path, entry.id, entry.op_id)
+            return False
         try:
             outcome = self._send(entry, spend)
         except LedgerUnavailableError:

@@ -1,15 +1,35 @@
-"""Spend as the outbox keeps it: the very request that could not be sent, with its op id and digest."""
+"""Spend as the outbox keeps it: the very request that could not be sent, with its op id and digest.
+
+Its text is compact JSON, its fields by name:
+
+======  ==================  =============================================================================
+name    field               holds
+======  ==================  =============================================================================
+``v``   ``verb``            ``charge`` or ``settle``
+``d``   ``digest``          what the caller gave, hashed
+``s``   ``scopes``          what it counts against while it waits
+``a``   amounts             ``u`` nano-USD, ``t`` tokens, ``r`` requests; one that is not known is left out
+``p``   ``price``           what priced it
+``i``   ``reservation_id``  the reservation of a settle
+``k``   ``has_key``         the settle had a key of its own
+``c``   ``content``         what the caller gave, where only the reservation's record can tell the price
+``n``   ``needs``           the oldest schema that may deliver it; left out: any that reads it
+======  ==================  =============================================================================
+
+What this version does not know stays as it is and waits for one that does: a verb, or a body that needs a newer schema.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
 from attrs import frozen
 
 from coreason_budget.errors import LedgerCorruptError
+from coreason_budget.ledger import named
 from coreason_budget.ledger.base import GIVEN, Charge, End, Priced
 from coreason_budget.ledger.record import HOUR_US, KEEP_CALLERS_US, op_id_of
 from coreason_budget.limits import LiveBook
@@ -20,6 +40,7 @@ WAITING, DOUBTFUL, FAILED = "waiting", "doubtful", "failed"
 # An hour less than a ledger remembers an op id: its clock need not be this host's.
 _SURE_US = KEEP_CALLERS_US - HOUR_US
 _BUILT_IN = ("user", "project", "model")
+_NAMES = frozenset("vdsapikcn")
 
 Pricer = Callable[[Any], Callable[[str | None], int | Priced]]
 """The content of a settle -> what tells its cost from the reservation's model, in nanos."""
@@ -31,7 +52,8 @@ class Spend:
 
     ``usd_nanos`` is None where only the reservation's own record can tell the price; then
     ``content`` is what to price. ``scopes`` are those it counts against while it waits, empty for a
-    settle that named its reservation alone: what that holds in the ledger counts for it.
+    settle that named its reservation alone: what that holds in the ledger counts for it. ``more`` is what a
+    later version wrote beside all that, as JSON.
     """
 
     verb: str
@@ -43,8 +65,15 @@ class Spend:
     requests: int
     reservation_id: str = ""
     has_key: bool = False
-    content: object = None
+    content: Mapping[str, object] | None = None
     price: str = GIVEN
+    needs: int = 0
+    more: str = ""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether this version can deliver it."""
+        return self.verb in (CHARGE, SETTLE) and self.needs <= named.SCHEMA
 
     @classmethod
     def of(cls, request: Charge | End, now_us: int) -> Spend:
@@ -142,36 +171,59 @@ class Queued:
 
 def encode(spend: Spend) -> str:
     """Spend as compact JSON, without its op id."""
+    return named.encode(fields_of(spend))
+
+
+def fields_of(spend: Spend) -> dict[str, Any]:
+    """Spend by name, without its op id."""
+    counts = {"u": spend.usd_nanos, "t": spend.tokens, "r": spend.requests}
     fields: dict[str, Any] = {
-        "verb": spend.verb,
-        "digest": spend.digest,
-        "scopes": spend.scopes,
-        "amounts": (spend.usd_nanos, spend.tokens, spend.requests),
-        "price": spend.price,
+        "v": spend.verb,
+        "d": spend.digest,
+        "s": spend.scopes,
+        "a": {name: count for name, count in counts.items() if count is not None},
+        "p": spend.price,
+        "i": spend.reservation_id,
+        "k": spend.has_key,
+        "n": spend.needs,
     }
-    if spend.verb == SETTLE:
-        fields |= {"id": spend.reservation_id, "has_key": spend.has_key, "content": spend.content}
-    return json.dumps(fields, separators=(",", ":"))
+    fields = {name: value for name, value in fields.items() if value}
+    if spend.content is not None:
+        fields["c"] = spend.content
+    return fields | (json.loads(spend.more) if spend.more else {})
 
 
-def decode(op_id: str, text: str) -> Spend:
+def decode(op_id: str, stored: str) -> Spend:
     """Read spend back.
 
     Raises:
         LedgerCorruptError: It is none.
     """
     try:
-        fields = json.loads(text)
-        verb, scopes = fields["verb"], tuple(fields["scopes"])
-        nanos, tokens, requests = fields["amounts"]
-        if verb not in (CHARGE, SETTLE) or not all(isinstance(scope, str) for scope in scopes):
-            raise ValueError("neither a charge nor a settle")
-        if any(type(count) is not int for count in (nanos, tokens, requests) if count is not None):
-            raise ValueError("an amount is not a whole number")
-        counts, price = (nanos, tokens, requests), str(fields["price"])
-        if verb == CHARGE:
-            return Spend(verb, op_id, fields["digest"], scopes, *counts, price=price)
-        settle = (fields["id"], fields["has_key"], fields["content"])
-        return Spend(verb, op_id, fields["digest"], scopes, *counts, *settle, price=price)
+        return read_fields(op_id, json.loads(stored))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise LedgerCorruptError(f"the outbox's entry of op id {op_id!r} cannot be read: {error}") from error
+
+
+def read_fields(op_id: str, fields: dict[str, Any]) -> Spend:
+    """Read spend back by its names.
+
+    Raises:
+        ValueError, KeyError, TypeError, AttributeError: It is none.
+    """
+    amounts = {name: named.whole(count) for name, count in fields.get("a", {}).items() if name in named.AMOUNTS}
+    return Spend(
+        named.text(fields["v"]),
+        op_id,
+        named.text(fields["d"]),
+        tuple([named.text(scope) for scope in fields.get("s", ())]),
+        amounts.get("u"),
+        amounts.get("t"),
+        amounts.get("r", 0),
+        named.text(fields.get("i", "")),
+        bool(fields.get("k")),
+        fields.get("c"),
+        named.text(fields.get("p", "")),
+        named.whole(fields.get("n", 0)),
+        named.encode(more) if (more := named.unknown(fields, _NAMES)) else "",
+    )

@@ -8,15 +8,16 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from coreason_budget.errors import BudgetError, ConfigError, IdempotencyConflictError, LedgerUnavailableError
+from coreason_budget.ledger import named
 from coreason_budget.model import Amounts
 from coreason_budget.outbox.spend import DOUBTFUL, FAILED, WAITING, Queued, Spend, encode
+from coreason_budget.storage.migrations import Migration
 from coreason_budget.storage.sqlite_file import Kind, SqliteFile
 
-SCHEMA = 1
 # A caller that waits longer than its deadline is better than spend that is lost.
 _PATIENCE_S = 5.0
 
-_CREATE = """
+_TABLES = """
 CREATE TABLE entry (
     id INTEGER PRIMARY KEY AUTOINCREMENT, namespace TEXT NOT NULL, op_id TEXT NOT NULL, reservation TEXT NOT NULL,
     state TEXT NOT NULL, reason TEXT NOT NULL, queued_us INTEGER NOT NULL, sent_us INTEGER, body TEXT NOT NULL
@@ -27,8 +28,10 @@ CREATE TABLE part (
     namespace TEXT NOT NULL, scope TEXT NOT NULL, entry INTEGER NOT NULL, usd_nanos INTEGER NOT NULL,
     tokens INTEGER NOT NULL, requests INTEGER NOT NULL, PRIMARY KEY (namespace, scope, entry)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX part_entry ON part (entry);
+CREATE INDEX part_entry ON part (entry)
 """
+# Never change a step that was released: add one.
+_MIGRATIONS = (Migration("tables", _TABLES, readable_by=3),)
 _WRITABLE = "DELETE FROM entry WHERE FALSE"
 _ANY = "SELECT 1 FROM entry WHERE namespace = ? LIMIT 1"
 _FIELDS = "id, op_id, state, reason, queued_us, sent_us, body"
@@ -47,7 +50,7 @@ _ADD = f"""
 INSERT INTO entry (namespace, op_id, reservation, state, reason, queued_us, sent_us, body)
 VALUES (?, ?, ?, '{WAITING}', '', ?, ?, ?)
 """
-_ADD_PART = "INSERT INTO part VALUES (?, ?, ?, ?, ?, ?)"
+_ADD_PART = "INSERT INTO part (namespace, scope, entry, usd_nanos, tokens, requests) VALUES (?, ?, ?, ?, ?, ?)"
 _SENT_TOO = "UPDATE entry SET sent_us = coalesce(sent_us, ?) WHERE id = ?"
 _MARK = "UPDATE entry SET sent_us = ? WHERE id = ?"
 _SET_ASIDE = "UPDATE entry SET state = ?, reason = ? WHERE id = ?"
@@ -76,7 +79,7 @@ class Store:
     """
 
     def __init__(self, path: str | os.PathLike[str], namespace: str, timeout_s: float) -> None:
-        self._file = SqliteFile(path, Kind("outbox", "outbox", SCHEMA, _CREATE, _WRITABLE))
+        self._file = SqliteFile(path, Kind("outbox", "outbox", named.SCHEMA, _MIGRATIONS, _WRITABLE))
         self.path = self._file.path
         self.namespace = namespace
         self.timeout_s = timeout_s

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import secrets
@@ -11,7 +12,8 @@ from io import FileIO
 from pathlib import Path
 
 from coreason_budget.errors import LedgerCorruptError
-from coreason_budget.outbox.spend import Spend, decode, encode
+from coreason_budget.ledger import named
+from coreason_budget.outbox.spend import Spend, fields_of, read_fields
 from coreason_budget.outbox.store import OutboxBrokenError
 
 try:
@@ -100,7 +102,7 @@ class Underway:
         try:
             # Who looks for orphans has it for a moment, and leaves it, for it is empty.
             fcntl.flock(file, fcntl.LOCK_EX)
-            text = f"{now_us}\n{spend.op_id}\n{encode(spend)}\n".encode()
+            text = named.encode({"at_us": now_us, "op_id": spend.op_id, "spend": fields_of(spend)}).encode()
             if file.write(text) != len(text):
                 raise OSError("no space left")
         except BaseException:
@@ -144,9 +146,9 @@ def _read(file: _File) -> tuple[Spend, int]:
         LedgerCorruptError: It was not written to its end.
     """
     try:
-        now_us, op_id, body, _ = file.read().decode().split("\n")
-        return decode(op_id, body), int(now_us)
-    except ValueError as error:
+        fields = json.loads(file.read())
+        return read_fields(named.text(fields["op_id"]), fields["spend"]), named.whole(fields["at_us"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise LedgerCorruptError(f"what a process was writing when it died is no spend: {error}") from error
 
 

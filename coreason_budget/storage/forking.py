@@ -23,9 +23,11 @@ class ForkGate:
     """
 
     def __init__(self) -> None:
+        self._pid = os.getpid()
         self._inside: set[int] = set()
         self._forking: set[int] = set()
         self._kept: WeakSet[object] = WeakSet()
+        self._passing: list[object] = []
         self._pinned: list[object] = []
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(before=self._before, after_in_parent=self._in_parent, after_in_child=self._in_child)
@@ -33,6 +35,10 @@ class ForkGate:
     def keep(self, handle: object) -> None:
         """Never destroy this handle in a child; call it inside `operation`."""
         self._kept.add(handle)
+
+    def pin(self, handle: object) -> None:
+        """Keep a parent's handle for good: a server that forks without Python's hooks gets here by its destructor."""
+        self._pinned.append(handle)
 
     @contextmanager
     def operation(self, deadline_s: float) -> Iterator[None]:
@@ -42,6 +48,8 @@ class ForkGate:
             LedgerUnavailableError: A fork lasted until the deadline (of ``time.monotonic``).
         """
         me = threading.get_ident()
+        if self._pid != os.getpid():
+            self._in_child()
         self._inside.add(me)
         try:
             while self._forking:
@@ -70,14 +78,16 @@ class ForkGate:
         deadline_s = time.monotonic() + _PATIENCE_S
         while self._inside - {me} and time.monotonic() < deadline_s:
             time.sleep(_NAP_S)
-        self._pinned = list(self._kept)
+        self._passing = list(self._kept)
 
     def _in_parent(self) -> None:
-        self._pinned = []
+        self._passing = []
         self._forking.discard(threading.get_ident())
 
     def _in_child(self) -> None:
         # Pinned for good: closing the parent's handles here would touch what is the parent's.
-        self._kept = WeakSet()
+        self._pid = os.getpid()
+        self._pinned += self._kept
+        self._passing, self._kept = [], WeakSet()
         self._inside.clear()
         self._forking.clear()

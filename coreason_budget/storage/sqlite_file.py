@@ -16,12 +16,12 @@ from attrs import frozen
 
 from coreason_budget.errors import ConfigError, LedgerCorruptError, LedgerUnavailableError, OutcomeUnknownError
 from coreason_budget.storage.forking import ForkGate
+from coreason_budget.storage.migrations import READABLE_BY, Migration, is_known, migrate
 
 # Older libraries can corrupt a WAL under concurrent checkpoints: https://sqlite.org/wal.html#walresetbug
 JOURNAL_MODE = "wal" if sqlite3.sqlite_version_info >= (3, 51, 3) else "truncate"
 _SHORTEST_NAP_S = 0.002
 _LONGEST_NAP_S = 0.02
-_SNAPSHOT = "SELECT count(*) FROM sqlite_schema"
 
 
 @frozen
@@ -31,8 +31,8 @@ class Kind:
     Attributes:
         name: What its errors call it: ``ledger``.
         setting: The setting that names it.
-        schema: Its version, kept in ``user_version``.
-        create: The statements that make it.
+        schema: The newest form that this version knows. ``user_version`` tells it to whoever looks; nothing goes by it.
+        migrations: The steps that make it, from nothing.
         touch: A statement that needs a file that can be written, and changes nothing.
         is_replaceable: Another file in its place is opened: whoever uses it compares what it holds.
     """
@@ -40,7 +40,7 @@ class Kind:
     name: str
     setting: str
     schema: int
-    create: str
+    migrations: tuple[Migration, ...]
     touch: str
     is_replaceable: bool = False
 
@@ -84,6 +84,7 @@ class SqliteFile:
         deadline_s = time.monotonic() + timeout_s
         with self._errors(), self._connection(deadline_s) as connection:
             _wait(connection, "BEGIN IMMEDIATE", deadline_s)
+            self._check_readable(connection.execute(READABLE_BY).fetchall())
             yield connection
             _commit(connection, op_id, deadline_s)
 
@@ -93,7 +94,7 @@ class SqliteFile:
         deadline_s = time.monotonic() + timeout_s
         with self._errors(), self._connection(deadline_s) as connection:
             connection.execute("BEGIN")
-            _wait(connection, _SNAPSHOT, deadline_s)
+            self._check_readable(_wait(connection, READABLE_BY, deadline_s))
             yield connection
             connection.execute("COMMIT")
 
@@ -105,7 +106,9 @@ class SqliteFile:
         if self._is_proven:
             return
         with self.write(timeout_s) as connection:
-            connection.execute(f"PRAGMA user_version={self._kind.schema}")
+            # As it is: whoever is newer may have raised it.
+            ((version,),) = connection.execute("PRAGMA user_version").fetchall()
+            connection.execute(f"PRAGMA user_version={version}")
         self._is_proven = True
 
     def look(self, statement: str, values: tuple[object, ...], timeout_s: float) -> list[tuple[Any, ...]]:
@@ -151,15 +154,22 @@ class SqliteFile:
 
     def _make(self, connection: sqlite3.Connection) -> None:
         kind = self._kind
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version == 0 and connection.execute(_SNAPSHOT).fetchone()[0] == 0:
-            for statement in kind.create.split(";"):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version={kind.schema}")
-        elif version != kind.schema:
+        if not is_known(connection):
             raise ConfigError(
-                f"{kind.setting}: {self.path} is not a {kind.name} of this version (schema {version}, not "
-                f"{kind.schema}); use another file or a newer coreason-budget",
+                f"{kind.setting}: {self.path} is no {kind.name} of this version, or one of a format that was never "
+                "released and is left behind; use another file",
+                field=kind.setting,
+            )
+        if migrate(connection, kind.migrations):
+            connection.execute(f"PRAGMA user_version={kind.schema}")
+        self._check_readable(connection.execute(READABLE_BY).fetchall())
+
+    def _check_readable(self, rows: list[tuple[Any, ...]]) -> None:
+        kind, needed = self._kind, rows[0][0]
+        if needed > kind.schema:
+            raise ConfigError(
+                f"{kind.setting}: {self.path} is kept by a newer coreason-budget, for readers of schema {needed} on, "
+                f"and this is {kind.schema}; upgrade coreason-budget, or use another file",
                 field=kind.setting,
             )
 
@@ -218,9 +228,11 @@ class _Opened:
 
     def __del__(self) -> None:
         # Here, for a thread that ends closes its own, too; the parent's are not a child's to close.
-        if self.pid == os.getpid():
-            with suppress(sqlite3.Error, LedgerUnavailableError), _gate.closing():
-                self.connection.close()
+        if self.pid != os.getpid():
+            _gate.pin(self.connection)
+            return
+        with suppress(sqlite3.Error, LedgerUnavailableError), _gate.closing():
+            self.connection.close()
 
 
 # A connection carried through a fork must be neither used nor closed by the child, and a child of a

@@ -64,7 +64,7 @@ class EndingLaws(LedgerKit):
         guard = self.guard(*_LIMITS)
         hold = guard.reserve(ALICE, usd(1))
         prices = {"gpt-4o": 3 * CENT}
-        guard.settle(hold.reservation_id, lambda model: prices[str(model)], content="c")
+        guard.settle(hold.reservation_id, lambda model: prices[str(model)], content={"c": "c"})
         assert standing(guard, ALICE, "user") == (3 * CENT, 0)
 
     def test_a_cost_that_cannot_be_told_changes_nothing(self) -> None:
@@ -77,7 +77,7 @@ class EndingLaws(LedgerKit):
             raise BudgetError("no price")
 
         with pytest.raises(BudgetError, match="no price"):
-            guard.settle(hold.reservation_id, unknown, content="c")
+            guard.settle(hold.reservation_id, unknown, content={"c": "c"})
         assert books(guard, ALICE) == before
         assert not guard.settle(hold.reservation_id, CENT).replayed
 

@@ -50,7 +50,7 @@ class JournalLaws(LedgerKit):
         """Held, then booked: the second gives back what the first took, under the ending's own key."""
         guard = self.guard(*_LIMITS)
         hold = guard.reserve(ALICE, Amounts(USD, 40), idempotency_key="r", price="bound")
-        guard.settle(hold.reservation_id, lambda model: Priced(CENT, "list"), 30, idempotency_key="s", content=1)
+        guard.settle(hold.reservation_id, lambda model: Priced(CENT, "list"), 30, idempotency_key="s", content={"c": 1})
         reserve, settle = self._after("begin")
         assert (reserve.kind, reserve.op_id, reserve.reserved_as, reserve.price) == ("reserve", "r", "r", "bound")
         assert self._moves(reserve) == {

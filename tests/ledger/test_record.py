@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,7 +50,7 @@ def test_a_record_reads_back_as_it_was(record: Record) -> None:
 
 
 def _broken(**fields: object) -> str:
-    good = {"verb": "charge", "digest": "d", "amounts": [1, 0, 1], "accounts": [], "keep_us": 1}
+    good = {"v": "charge", "d": "d", "a": {"u": 1, "r": 1}, "e": [], "k": 1}
     return json.dumps({k: v for k, v in (good | fields).items() if v != "missing"})
 
 
@@ -64,21 +65,25 @@ def _broken(**fields: object) -> str:
         '"text"',
         b"\xff\xfe\x00",
         "[" * 100_000,
-        _broken(verb="missing"),
-        _broken(amounts="missing"),
-        _broken(amounts=[1, 2, 3, 4]),
-        _broken(amounts=7),
-        _broken(amounts=["1", 0, 1]),
-        _broken(amounts=[1.5, 0, 1]),
-        _broken(booked=[1, None, 1]),
-        _broken(accounts=[["usd|day|0|user/a", 1, "10"]]),
-        _broken(accounts=[["no bars", None, None]]),
-        _broken(accounts=[["usd|day|x|user/a", 1, 1]]),
-        _broken(accounts=[["usd|day|0|user/a"]]),
-        _broken(accounts=[[5, None, None]]),
-        _broken(keep_us="soon"),
-        _broken(keep_us=None),
-        _broken(lapses_us=None),
+        _broken(v="missing"),
+        _broken(v=3),
+        _broken(d=None),
+        _broken(a="missing"),
+        _broken(a=[1, 2, 3]),
+        _broken(a=7),
+        _broken(a={"u": "1"}),
+        _broken(a={"t": 1.5}),
+        _broken(b={"r": None}),
+        _broken(e=[{"k": "usd|day|0|user/a", "x": 1, "l": "10"}]),
+        _broken(e=[{"k": "usd|day|0|user/a", "x": "1"}]),
+        _broken(e=[{"k": "no bars"}]),
+        _broken(e=[{"k": "usd|day|x|user/a", "x": 1, "l": 1}]),
+        _broken(e=[{"k": "images|day|0|user/a"}]),
+        _broken(e=[{"x": 1}]),
+        _broken(e=[["usd|day|0|user/a", 1, 1]]),
+        _broken(k="soon"),
+        _broken(k=None),
+        _broken(t=None),
     ],
 )
 def test_what_is_not_a_record_is_corrupt(text: str | bytes) -> None:
@@ -94,3 +99,43 @@ def test_what_is_not_a_record_is_corrupt(text: str | bytes) -> None:
 def test_a_reservations_op_id_is_in_its_id(reservation_id: str, op_id: str) -> None:
     """Whoever has the id finds the record; a caller's key may hold dots."""
     assert op_id_of(reservation_id) == op_id
+
+
+RAW = {
+    "v": "reserve",
+    "d": "d",
+    "a": {"u": 7, "r": 1, "images": 2},
+    "e": [
+        {"k": "usd|day|0|user/a", "x": 86400, "l": 10, "said": "limits.yaml:3"},
+        {"k": "usd|day|0|global", "x": 86400},
+    ],
+    "k": 5,
+    "i": "s.op",
+    "s": "open",
+    "t": 9,
+    "o": "charge",
+    "reference": {"order": [1, 2]},
+}
+
+
+def test_what_a_later_version_wrote_is_kept_when_the_record_is_written_anew() -> None:
+    """Beside the fields, in the amounts that were asked, and with each account; the end's own amounts are its own."""
+    record = decode("op", json.dumps(RAW))
+    assert json.loads(encode(record)) == RAW
+    ended = record.ended("settled", Amounts(3), by="k", digest="e")
+    told = json.loads(encode(ended))
+    assert told == {**RAW, "s": "settled", "b": {"u": 3, "r": 1}, "y": "k", "c": "e"}
+    assert decode("op", encode(ended)) == ended
+
+
+def test_a_record_without_a_reader_of_the_rest_would_lose_it() -> None:
+    """The naive control: written anew from what is known alone."""
+    naive = evolve(decode("op", json.dumps(RAW)), more="")
+    assert "reference" not in encode(naive)
+    assert "said" not in encode(naive)
+
+
+def test_what_is_nothing_is_left_out() -> None:
+    """Records are many: no name stands there for a 0, an empty text or none."""
+    record = Record("op", "charge", "d", Amounts(0, 0, 1), (), 5)
+    assert encode(record) == '{"v":"charge","d":"d","a":{"r":1},"e":[],"k":5}'

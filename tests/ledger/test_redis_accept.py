@@ -142,7 +142,7 @@ def test_a_loss_is_accepted_in_its_own_settings_only(
     before = copy_of(server)
     with monkeypatch.context() as patch:
         if not options:
-            patch.setattr("coreason_budget.ledger.redis.epoch.SCHEMA", 99)
+            patch.setattr("coreason_budget.ledger.named.SCHEMA", 2)
         with pytest.raises(ConfigError):
             ledger_on(server, **options).accept()
     assert copy_of(server) == before

@@ -57,7 +57,7 @@ def test_other_settings_are_refused_by_every_verb(
     charged(server, 1)
     before = copy_of(server)
     if not options:
-        monkeypatch.setattr("coreason_budget.ledger.redis.epoch.SCHEMA", 99)
+        monkeypatch.setattr("coreason_budget.ledger.named.SCHEMA", 2)
     stranger = guard_at(server, **options)
     for verb in VERBS.values():
         with pytest.raises(ConfigError) as caught:

@@ -24,8 +24,8 @@ from coreason_budget.errors import (
     OutcomeUnknownError,
 )
 from coreason_budget.guard import BudgetGuard
+from coreason_budget.ledger.named import SCHEMA
 from coreason_budget.ledger.sqlite.ledger import SqliteLedger
-from coreason_budget.ledger.sqlite.tables import SCHEMA
 from coreason_budget.model import Amounts
 from coreason_budget.storage import sqlite_file
 from coreason_budget.storage.sqlite_file import JOURNAL_MODE
@@ -53,15 +53,31 @@ def _run(path: Path, *statements: str) -> list[tuple[object, ...]]:
 
 
 @every_verb
-@pytest.mark.parametrize("version", [SCHEMA - 1, SCHEMA + 1, 99])
-def test_another_schema_is_refused(path: Path, verb: str, version: int) -> None:
-    """No library writes into what it does not understand, be it newer or older."""
-    _guard(path).charge(ALICE, Amounts(5))
-    _run(path, f"PRAGMA user_version={version}")
-    with pytest.raises(ConfigError, match="schema") as caught:
-        VERBS[verb](_guard(path))
-    assert caught.value.field == "ledger_url"
-    assert _run(path, "PRAGMA user_version", "SELECT DISTINCT used FROM account") == [(version,), (5,)]
+def test_a_file_that_only_newer_readers_may_use_is_refused(path: Path, verb: str) -> None:
+    """By whoever opens it, and by whoever has it open; what is there stays."""
+    guard = _guard(path)
+    guard.charge(ALICE, Amounts(5))
+    _run(path, f"INSERT INTO migration VALUES ('later', {SCHEMA + 1})")
+    for each in (guard, _guard(path)):
+        with pytest.raises(ConfigError, match=f"for readers of schema {SCHEMA + 1} on, and this is {SCHEMA}") as caught:
+            VERBS[verb](each)
+        assert caught.value.field == "ledger_url"
+    assert _run(path, "SELECT DISTINCT used FROM account") == [(5,)]
+
+
+def test_a_number_that_anyone_wrote_means_nothing(path: Path) -> None:
+    """Files go by the names of their steps: an older process may write its number back."""
+    guard = _guard(path)
+    guard.charge(ALICE, Amounts(5))
+    for version in (0, SCHEMA - 1, SCHEMA + 7):
+        _run(path, f"PRAGMA user_version={version}")
+        again = _guard(path)
+        for each in (guard, again):
+            each.charge(ALICE, Amounts(1))
+            each.usage(ALICE)
+            each.ledger.ping()
+        assert _run(path, "PRAGMA user_version") == [(version,)]
+    assert standing(guard, ALICE, "user") == (11, 0)
 
 
 @every_verb

@@ -270,7 +270,7 @@ def test_a_life_that_is_none_is_corrupt(path: Path) -> None:
     guard.charge(ALICE, Amounts(1))
     guard.ledger.close()
     with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE namespace SET life = 'nonsense'")
+        connection.execute("UPDATE namespace SET epoch = 'nonsense'")
     connection.close()
     with pytest.raises(LedgerCorruptError, match="coreason"):
         guard.check(ALICE, Amounts(1))

@@ -12,7 +12,7 @@ from coreason_budget import (
     ConfigError,
     LedgerUnavailableError,
 )
-from coreason_budget.outbox.store import SCHEMA
+from coreason_budget.ledger.named import SCHEMA
 from tests.outbox.kit import Flaky, manager, queued, run, spent, states
 
 
@@ -25,8 +25,11 @@ def test_a_file_that_cannot_be_used_is_a_setting(path: Path, ledger: Flaky, dama
         path.mkdir()
     elif damage == "a text":
         path.write_text("my diary, " * 1000)
+    elif damage == "newer":
+        manager(path, ledger)
+        run(path, f"INSERT INTO migration VALUES ('later', {SCHEMA + 1})")
     else:
-        run(path, f"PRAGMA user_version={SCHEMA + 1}" if damage == "newer" else "CREATE TABLE invoice (id INTEGER)")
+        run(path, "CREATE TABLE invoice (id INTEGER)")
     with pytest.raises(ConfigError) as caught:
         manager(path, ledger)
     assert caught.value.field == "outbox"

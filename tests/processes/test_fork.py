@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import threading
 from pathlib import Path
@@ -141,3 +142,16 @@ def test_memory_in_a_second_process_is_a_named_error() -> None:
         pass
     guard.settle(hold.reservation_id, 3)
     assert standing(guard, ALICE, "user") == (3, 0)
+
+
+def test_a_child_that_was_forked_past_pythons_hooks_never_closes_what_is_its_parents(tmp_path: Path) -> None:
+    """As servers in C fork: the child opens a connection of its own, and the parent's is pinned when it is dropped."""
+    guard = guard_on(SqliteLedger(tmp_path / "budget.db", timeout_s=30), *_LIMITS)
+    guard.charge(ALICE, Amounts(5))
+    pid = ctypes.PyDLL(None).fork()
+    if pid == 0:
+        before = len(sqlite_file._gate._pinned)
+        guard.charge(ALICE, Amounts(7))
+        os._exit(0 if len(sqlite_file._gate._pinned) > before and standing(guard, ALICE, "user") == (12, 0) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert standing(guard, ALICE, "user") == (12, 0)

@@ -13,8 +13,6 @@ from coreason_budget.ledger.redis.client import Link, TornError
 from coreason_budget.ledger.redis.codec import Command, Keys, pack, sequence_of, time_of, transaction
 from coreason_budget.ledger.redis.server import Facts, check_facts, read_facts, say
 
-SCHEMA = 2
-
 _NOTHING = transaction(())
 
 _log = logging.getLogger("coreason_budget")
@@ -28,7 +26,7 @@ class RedisEpoch(Judge):
     def __init__(
         self, keys: Keys, timezone: str, birth: Callable[[int], Sequence[Command]], allow_eviction: bool = False
     ) -> None:
-        super().__init__(SCHEMA, timezone)
+        super().__init__(timezone)
         self._keys = keys
         self._birth = birth
         self._allow_eviction = allow_eviction
@@ -56,8 +54,9 @@ class RedisEpoch(Judge):
             return
         self._check_server(link)
         found = self.watch(link)
-        if found.epoch is None:
-            self.write(link, self.begin(found.now_us), found)
+        epoch = self.joining(found)
+        if epoch != found.epoch:
+            self.write(link, epoch, found)
             found = self.find(link)
         self.enter(found, None)
 
@@ -105,7 +104,7 @@ class RedisEpoch(Judge):
         """
         check_facts(facts, self._allow_eviction)
         if epoch is not None:
-            epoch.check_settings(self._schema, self._timezone)
+            epoch.check_settings(self._timezone)
 
     def write(self, link: Link, epoch: Epoch, found: EpochSnapshot) -> bool:
         """Put an epoch in the place of the watched one, or of none; tell if the WATCH let it."""

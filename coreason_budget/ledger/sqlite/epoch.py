@@ -8,9 +8,9 @@ from typing import Any
 
 from coreason_budget.ledger.epoch import Baseline, Epoch, EpochSnapshot, Judge
 
-_ROW = "SELECT life, sequence FROM namespace WHERE name = ?"
+_ROW = "SELECT epoch, sequence FROM namespace WHERE name = ?"
 _WRITE = """
-INSERT INTO namespace VALUES (?, ?, ?, 0) ON CONFLICT DO UPDATE SET life = excluded.life
+INSERT INTO namespace (name, epoch, sequence) VALUES (?, ?, 0) ON CONFLICT DO UPDATE SET epoch = excluded.epoch
 """
 _ADVANCE = "UPDATE namespace SET sequence = sequence + 1 WHERE name = ? RETURNING sequence"
 
@@ -20,13 +20,21 @@ Execute = Callable[..., Any]
 class SqliteEpoch(Judge):
     """What one process knows of its namespace's epoch. Every method works inside a transaction."""
 
-    def __init__(self, namespace: str, schema: int, timezone: str) -> None:
-        super().__init__(schema, timezone)
+    def __init__(self, namespace: str, timezone: str) -> None:
+        super().__init__(timezone)
         self._namespace = namespace
 
-    def create(self, execute: Execute) -> None:
-        """Write the row of a namespace that has none."""
-        self._write(execute, self.begin(_now_us()))
+    def join(self, execute: Execute) -> bool:
+        """Make the row of a namespace that has none, or say in it that this version works there; tell if it is new.
+
+        Raises:
+            ConfigError: The namespace is kept by another schema or in another time zone.
+        """
+        found = self.find(execute)
+        epoch = self.joining(found)
+        if epoch != found.epoch:
+            self._write(execute, epoch)
+        return found.epoch is None
 
     def is_lost(self, execute: Execute, baseline: Baseline | None) -> bool:
         """Compare what a transaction sees; tell whether something is lost.
@@ -72,7 +80,7 @@ class SqliteEpoch(Judge):
         return EpochSnapshot(text, epoch, sequence, _now_us())
 
     def _write(self, execute: Execute, epoch: Epoch) -> bool:
-        execute(_WRITE, (self._namespace, self._timezone, epoch.encode()))
+        execute(_WRITE, (self._namespace, epoch.encode()))
         return True
 
 

@@ -8,14 +8,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from coreason_budget.errors import ConfigError
+from coreason_budget.ledger import named
 from coreason_budget.ledger.base import Clock, LedgerStatus, Reading
 from coreason_budget.ledger.epoch import Baseline, halted
 from coreason_budget.ledger.journal import JOURNAL_LENGTH, PAGE, JournalEntry
-from coreason_budget.ledger.record import LAPSED, Record
+from coreason_budget.ledger.record import Record
 from coreason_budget.ledger.serial import SerialLedger
 from coreason_budget.ledger.sqlite.epoch import SqliteEpoch
-from coreason_budget.ledger.sqlite.tables import CREATE, SCHEMA, TIMEZONE, WRITABLE, SqliteTransaction
+from coreason_budget.ledger.sqlite.tables import MIGRATIONS, WRITABLE, SqliteTransaction
 from coreason_budget.model import Plan
 from coreason_budget.storage.sqlite_file import JOURNAL_MODE, Kind, SqliteFile
 
@@ -50,15 +50,14 @@ class SqliteLedger(SerialLedger):
         clock: Clock = int,
         journal_length: int = JOURNAL_LENGTH,
     ) -> None:
-        kind = Kind("ledger", "ledger_url", SCHEMA, CREATE, WRITABLE, is_replaceable=True)
+        kind = Kind("ledger", "ledger_url", named.SCHEMA, MIGRATIONS, WRITABLE, is_replaceable=True)
         self._file = SqliteFile(path, kind, self._join)
         self.path = self._file.path
         self._namespace = namespace
-        self._timezone = timezone
         self._timeout_s = timeout_s
         self._clock = clock
         self._journal_length = journal_length
-        self._epoch = SqliteEpoch(namespace, SCHEMA, timezone)
+        self._epoch = SqliteEpoch(namespace, timezone)
 
     def read(self, plan: Plan) -> Reading:
         """See `Ledger.read`. Refused on a disk that takes no writes: what could not be booked is not admitted."""
@@ -84,18 +83,17 @@ class SqliteLedger(SerialLedger):
 
     def reservations(self) -> Iterator[Record]:
         """See `Books.reservations`."""
-        yield from self._records(is_open=True)
-        yield from (r for r in self._records(is_open=False) if (r.verb, r.state) == ("reserve", LAPSED))
+        yield from self._listed(is_open=True)
+        yield from self._listed(is_open=False)
 
-    def _records(self, *, is_open: bool) -> Iterator[Record]:
-        op_id = ""
+    def _listed(self, *, is_open: bool) -> Iterator[Record]:
+        after = (-1, "")
         while True:
             with self._read() as transaction:
-                records = transaction.records(op_id, is_open)
+                records, after = transaction.reservations(after, is_open)
             yield from records
             if len(records) < PAGE:
                 return
-            op_id = records[-1].op_id
 
     def status(self) -> LedgerStatus:
         """See `Books.status`."""
@@ -158,17 +156,9 @@ class SqliteLedger(SerialLedger):
         return SqliteTransaction(connection, self._namespace, now_us, self._journal_length)
 
     def _join(self, connection: sqlite3.Connection) -> None:
-        row = connection.execute(TIMEZONE, (self._namespace,)).fetchone()
-        if row is None:
-            self._epoch.create(connection.execute)
+        if self._epoch.join(connection.execute):
             transaction = self._transaction(connection)
             transaction.note(JournalEntry(transaction.now_us, "begin"))
-        elif row[0] != self._timezone:
-            raise ConfigError(
-                f"timezone: {self.path} keeps namespace {self._namespace!r} in {row[0]}, not {self._timezone}; "
-                "set that zone, or use another namespace or file",
-                field="timezone",
-            )
 
 
 class _LossError(Exception):

@@ -5,16 +5,19 @@ Namespaces share a file and no row. Moments are microseconds since the epoch, am
 =============  ===================  =====================================================================
 table          key                  holds
 =============  ===================  =====================================================================
-``namespace``  name                 its ``timezone``; ``life``, which epoch its data is in (JSON); and
-                                    ``sequence``, how many transactions it has seen
+``namespace``  name                 ``epoch``, which one its data is in; ``sequence``, how many transactions
+                                    it has seen
 ``account``    namespace, key       ``used`` and ``reserved``; ``expires_us``, when it may be forgotten
-``record``     namespace, op_id     ``body``, the record of an op id (JSON); ``lapses_us`` of a reservation
-                                    that is open, else NULL; ``expires_us``, NULL while it is open
-``journal``    namespace, id        ``body``, what was booked ``at_us`` (JSON); ids have no gaps
+``record``     namespace, op_id     ``body``, the record of an op id; ``lapses_us`` of a reservation that is
+                                    open, ``lapsed_us`` of one that has lapsed, else NULL; ``expires_us``,
+                                    NULL while it is open
+``journal``    namespace, id        ``body``, what was booked ``at_us``; ids have no gaps
+``migration``  name                 the steps that made the file, and how old its readers may be
 =============  ===================  =====================================================================
 
-``PRAGMA user_version`` is the schema. What has expired is deleted by whoever writes a record, some rows at a time;
-the oldest of the journal by whoever writes every hundredth entry.
+A body is compact JSON: see `coreason_budget.ledger.record`, `coreason_budget.ledger.journal` and
+`coreason_budget.ledger.epoch`. What has expired is deleted by whoever writes a record, some rows at a time; the oldest
+of the journal by whoever writes every hundredth entry.
 """
 
 from __future__ import annotations
@@ -23,24 +26,22 @@ import sqlite3
 from collections.abc import Iterable
 
 from coreason_budget.ledger.journal import PAGE, JournalEntry, Movement, decode_entry, encode_entry
-from coreason_budget.ledger.record import Record, decode, encode
+from coreason_budget.ledger.record import LAPSED, Record, decode, encode
 from coreason_budget.ledger.rules import check_sound
 from coreason_budget.model import Account, Standings
+from coreason_budget.storage.migrations import Migration
 
-SCHEMA = 2
 _PURGED_AT_ONCE = 100
 _CUT_EVERY = 100
 
-CREATE = """
-CREATE TABLE namespace (
-    name TEXT PRIMARY KEY, timezone TEXT NOT NULL, life TEXT NOT NULL, sequence INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
+_TABLES = """
+CREATE TABLE namespace (name TEXT PRIMARY KEY, epoch TEXT NOT NULL, sequence INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE account (
     namespace TEXT NOT NULL, key TEXT NOT NULL, used INTEGER NOT NULL, reserved INTEGER NOT NULL,
     expires_us INTEGER, PRIMARY KEY (namespace, key)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE record (
-    namespace TEXT NOT NULL, op_id TEXT NOT NULL, body TEXT NOT NULL, lapses_us INTEGER,
+    namespace TEXT NOT NULL, op_id TEXT NOT NULL, body TEXT NOT NULL, lapses_us INTEGER, lapsed_us INTEGER,
     expires_us INTEGER, PRIMARY KEY (namespace, op_id)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE journal (
@@ -48,26 +49,30 @@ CREATE TABLE journal (
     PRIMARY KEY (namespace, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX account_expiry ON account (expires_us) WHERE expires_us IS NOT NULL;
-CREATE INDEX record_lapse ON record (namespace, lapses_us) WHERE lapses_us IS NOT NULL;
-CREATE INDEX record_expiry ON record (expires_us) WHERE expires_us IS NOT NULL;
+CREATE INDEX record_open ON record (namespace, lapses_us) WHERE lapses_us IS NOT NULL;
+CREATE INDEX record_lapsed ON record (namespace, lapsed_us) WHERE lapsed_us IS NOT NULL;
+CREATE INDEX record_expiry ON record (expires_us) WHERE expires_us IS NOT NULL
 """
+# Never change a step that was released: add one.
+MIGRATIONS = (Migration("tables", _TABLES, readable_by=3),)
 # BEGIN IMMEDIATE is content with a file that can only be read; this is not, and changes nothing.
 WRITABLE = "DELETE FROM namespace WHERE FALSE"
-TIMEZONE = "SELECT timezone FROM namespace WHERE name = ?"
 _STANDING = "SELECT used, reserved FROM account WHERE namespace = ? AND key = ?"
 _MOVE = """
-INSERT INTO account VALUES (?, ?, ?, ?, ?)
+INSERT INTO account (namespace, key, used, reserved, expires_us) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT DO UPDATE SET used = used + excluded.used, reserved = reserved + excluded.reserved
 """
 _RECORD = "SELECT body FROM record WHERE namespace = ? AND op_id = ? AND (expires_us IS NULL OR expires_us > ?)"
 _SAVE = """
-INSERT INTO record VALUES (?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET body = excluded.body, lapses_us = excluded.lapses_us, expires_us = excluded.expires_us
+INSERT INTO record (namespace, op_id, body, lapses_us, lapsed_us, expires_us) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET body = excluded.body, lapses_us = excluded.lapses_us, lapsed_us = excluded.lapsed_us,
+expires_us = excluded.expires_us
 """
 _DUE = "SELECT op_id, body FROM record WHERE namespace = ? AND lapses_us <= ? ORDER BY lapses_us LIMIT ?"
 _OPEN = "SELECT count(*) FROM record WHERE namespace = ? AND lapses_us IS NOT NULL"
 _NOTE = """
-INSERT INTO journal SELECT ?, coalesce(max(id), 0) + 1, ?, ? FROM journal WHERE namespace = ? RETURNING id
+INSERT INTO journal (namespace, id, at_us, body)
+SELECT ?, coalesce(max(id), 0) + 1, ?, ? FROM journal WHERE namespace = ? RETURNING id
 """
 _NOTES = "SELECT id, body FROM journal WHERE namespace = ? AND id > ? ORDER BY id LIMIT ?"
 _CUT = """
@@ -75,10 +80,11 @@ DELETE FROM journal WHERE namespace = ? AND id IN
 (SELECT id FROM journal WHERE namespace = ? AND id <= ? ORDER BY id LIMIT ?)
 """
 _ACCOUNTS = "SELECT key FROM account WHERE namespace = ? AND key > ? ORDER BY key LIMIT ?"
-_RECORDS = """
-SELECT op_id, body FROM record WHERE namespace = ? AND op_id > ? AND (lapses_us IS NOT NULL) = ?
-AND (expires_us IS NULL OR expires_us > ?) ORDER BY op_id LIMIT ?
+_LISTED = """
+SELECT op_id, body, {0} FROM record WHERE namespace = ? AND {0} IS NOT NULL AND ({0}, op_id) > (?, ?)
+AND (expires_us IS NULL OR expires_us > ?) ORDER BY {0}, op_id LIMIT ?
 """
+_OPEN_ONES, _LAPSED_ONES = _LISTED.format("lapses_us"), _LISTED.format("lapsed_us")
 _PURGE = (
     "DELETE FROM record WHERE (namespace, op_id) IN "
     "(SELECT namespace, op_id FROM record WHERE expires_us <= ? LIMIT ?)",
@@ -102,9 +108,10 @@ class SqliteTransaction:
 
     def save(self, record: Record) -> None:
         kept_us = record.kept_us
-        lapses_us = record.lapses_us if kept_us is None else None
+        is_lapsed = record.state == LAPSED and record.verb == "reserve"
+        lapses_us, lapsed_us = record.lapses_us if kept_us is None else None, record.lapses_us if is_lapsed else None
         expires_us = None if kept_us is None else self.now_us + kept_us
-        self._execute(_SAVE, (self._namespace, record.op_id, encode(record), lapses_us, expires_us))
+        self._execute(_SAVE, (self._namespace, record.op_id, encode(record), lapses_us, lapsed_us, expires_us))
         for purge in _PURGE:
             self._execute(purge, (self.now_us, _PURGED_AT_ONCE))
 
@@ -138,9 +145,11 @@ class SqliteTransaction:
     def account_keys(self, after: str) -> list[str]:
         return [key for (key,) in self._execute(_ACCOUNTS, (self._namespace, after, PAGE)).fetchall()]
 
-    def records(self, after: str, is_open: bool) -> list[Record]:
-        rows = self._execute(_RECORDS, (self._namespace, after, is_open, self.now_us, PAGE)).fetchall()
-        return [decode(op_id, body) for op_id, body in rows]
+    def reservations(self, after: tuple[int, str], is_open: bool) -> tuple[list[Record], tuple[int, str]]:
+        """Those that are open or have lapsed, in the order of their time, and where the next page begins."""
+        statement = _OPEN_ONES if is_open else _LAPSED_ONES
+        rows = self._execute(statement, (self._namespace, *after, self.now_us, PAGE)).fetchall()
+        return [decode(op_id, body) for op_id, body, _ in rows], (rows[-1][2], rows[-1][0]) if rows else after
 
     def standing(self, key: str) -> tuple[int, int]:
         row = self._execute(_STANDING, (self._namespace, key)).fetchone()
