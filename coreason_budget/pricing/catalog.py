@@ -6,14 +6,17 @@ import os
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from coreason_budget.errors import UnknownModelError
 from coreason_budget.pricing import bundled, names
 from coreason_budget.pricing.aliases import checked_aliases
 from coreason_budget.pricing.lookup import Index
-from coreason_budget.pricing.overrides import Own
 from coreason_budget.pricing.price import ModelPrice
 from coreason_budget.pricing.table import load_file
+
+if TYPE_CHECKING:
+    from coreason_budget.pricing.overrides import Own
 
 
 class Catalog:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache, partial
-from typing import Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 from attrs import evolve
 
@@ -21,9 +21,11 @@ from coreason_budget.pricing.catalog import Catalog
 from coreason_budget.pricing.cost import Cost
 from coreason_budget.pricing.counts import Counts, plain, split
 from coreason_budget.pricing.hidden import why_hidden
-from coreason_budget.pricing.overrides import read_overrides
 from coreason_budget.pricing.price import BUCKETS, MILLION, STANDARD, ModelPrice, Period
 from coreason_budget.pricing.usage import Part, Report, buckets_of, read_report
+
+if TYPE_CHECKING:
+    from coreason_budget.pricing.overrides import Own
 
 
 class PricingEngine:
@@ -55,7 +57,7 @@ class PricingEngine:
         prices_file: str | os.PathLike[str] | None = None,
         aliases: Mapping[str, str] | None = None,
     ) -> None:
-        self._catalog = Catalog(read_overrides(overrides or {}), prices_file, aliases)
+        self._catalog = Catalog(_own(overrides), prices_file, aliases)
         self._find = lru_cache(maxsize=4096)(self._catalog.find)
         self._priced = lru_cache(maxsize=4096)(partial(served.priced_model, self._catalog))
 
@@ -316,6 +318,14 @@ class PricingEngine:
         if wanted is None and entry.max_output is None and entry.mode == "chat":
             wanted = MAX_TOKENS
         return min(output_limit(entry, wanted), bound.affordable(remaining_nanos) // bound.n)
+
+
+def _own(overrides: Mapping[str, Mapping[str, Usd]] | None) -> Mapping[str, Own]:
+    if overrides is None or overrides == {}:
+        return {}
+    from coreason_budget.pricing.overrides import read_overrides
+
+    return read_overrides(overrides)
 
 
 def _checked(model: str) -> str:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 
-from attrs import field, frozen
+from attrs import frozen
 
+from coreason_budget.pricing.patterns import match_all
 from coreason_budget.pricing.prefixes import LITELLM, SDKS
 
 _GEO = r"(?:us|eu|apac|jp|au|ca|in|sa|global|us-gov)"
@@ -25,10 +26,6 @@ _VERTEX = r"(?:(?:vertex_ai/)?projects/[^/]+/locations/(?P<place>[^/]+)/)?publis
 _HUGGING = "cerebras|fireworks-ai|groq|hyperbolic|nebius|novita|nscale|ovhcloud|publicai|sambanova|scaleway|together"
 
 
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern, re.ASCII)
-
-
 @frozen
 class Form:
     """One way to write the id of a model.
@@ -42,12 +39,16 @@ class Form:
         first: What it means goes before an entry of the table under the id as written.
     """
 
-    pattern: re.Pattern[str] = field(converter=_compiled)
+    pattern: str
     ids: tuple[str, ...]
     example: str
     means: str
     unknown: str
     first: bool = False
+
+    def match(self, model: str) -> re.Match[str] | None:
+        """Match an id that is written in this form."""
+        return match_all(self.pattern, model)
 
 
 _SONNET = "anthropic.claude-sonnet-4-5-20250929-v1:0"

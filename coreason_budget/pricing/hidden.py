@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import re
+from attrs import frozen
 
-from attrs import field, frozen
-
-
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern, re.ASCII)
+from coreason_budget.pricing.patterns import match_all
 
 
 @frozen
 class Hidden:
     """A way to write an id that does not say its price: ``why``."""
 
-    pattern: re.Pattern[str] = field(converter=_compiled)
+    pattern: str
     why: str
     example: str
 
 
-_NO_PRICE = "its name does not say the model; name that with MODEL_ALIASES"
+_NO_PRICE = "Its name does not say the model: name that with MODEL_ALIASES"
 
 HIDDEN: tuple[Hidden, ...] = (
     Hidden(
@@ -51,7 +47,7 @@ HIDDEN: tuple[Hidden, ...] = (
     ),
     Hidden(
         r"(?:azure/)?[a-z0-9.-]+\.ft-[0-9a-f]{8,}.*",
-        "a fine-tune of Azure has a price of its own",
+        "A fine-tune of Azure has a price of its own",
         "azure/gpt-4o-mini-2024-07-18.ft-0e208cf33a6a466994aff31a08aba678",
     ),
     Hidden(
@@ -64,4 +60,4 @@ HIDDEN: tuple[Hidden, ...] = (
 
 def why_hidden(model: str) -> str | None:
     """Say why an id does not tell its price, whatever form it has; None if it may."""
-    return next((hidden.why for hidden in HIDDEN if hidden.pattern.fullmatch(model)), None)
+    return next((hidden.why for hidden in HIDDEN if match_all(hidden.pattern, model)), None)

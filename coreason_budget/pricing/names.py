@@ -21,6 +21,6 @@ def readings(model: str, steps: int = _MAX_STEPS) -> Iterator[str]:
 
 def _meant(model: str, forms: tuple[Form, ...], steps: int) -> Iterator[str]:
     for form in forms if steps else ():
-        if (match := form.pattern.fullmatch(model)) is not None and why_hidden(model) is None:
+        if (match := form.match(model)) is not None and why_hidden(model) is None:
             for template in form.ids:
                 yield from readings(match.expand(template), steps - 1)

@@ -7,7 +7,6 @@ passed over, and what is not known is refused, for it may be money.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any, NoReturn
@@ -17,6 +16,7 @@ from attrs import evolve, field, frozen
 from coreason_budget.errors import BudgetError, ConfigError
 from coreason_budget.money import Usd, to_nanos
 from coreason_budget.pricing.gates import ceiling
+from coreason_budget.pricing.patterns import compiled, match_all
 from coreason_budget.pricing.price import (
     STANDARD,
     TOKEN_METERS,
@@ -55,10 +55,9 @@ _KEYS = {meter: key for key, meter in reversed(_METERS.items())}
 _SERVICES = {"batches": "batch", "flex": "flex", "priority": "priority", "balanced": "balanced"}
 _SERVICES |= {"ultrafast": "ultrafast"}
 _BY_LENGTH = "|".join(sorted(_METERS, key=len, reverse=True))
-_PRICE = re.compile(
+_PRICE = (
     rf"(?P<key>{_BY_LENGTH})(?:_above_(?P<thousands>[1-9][0-9]{{0,5}})k_tokens)?"
-    rf"(?:_(?P<service>{'|'.join(_SERVICES)}))?",
-    re.ASCII,
+    rf"(?:_(?P<service>{'|'.join(_SERVICES)}))?"
 )
 _SIZED = "search_context_cost_per_query"
 _SIZES = {"search_context_size_low": "web_search_low", "search_context_size_medium": "web_search_medium"}
@@ -67,14 +66,13 @@ _MODES = {mode: mode for mode in ("chat", "embedding", "rerank")} | {"completion
 _FLAGS = ("free", "outrageous", "cached_in_input", "reasoning_in_output")
 _OTHERS = ("mode", "max_output_tokens", "litellm_provider", "web_search_billing_unit", *_FLAGS)
 # What litellm says of a model beside its prices.
-_NO_PRICE = re.compile(
+_NO_PRICE = (
     r"(?:supports|supported|deprecation|token_count|bedrock|thinking|reasoning)_\w+|max_tokens|max_input_tokens|source"
     r"|comment|metadata|rpm|tpm|rules|alias_of|successor_model|output_vector_size|prompt_cache_min_tokens"
     r"|default_reasoning_effort|search_free_requests|use_openai_responses_path|uses_embed_content"
-    r"|tool_use_system_prompt_tokens",
-    re.ASCII,
+    r"|tool_use_system_prompt_tokens"
 )
-_MONEY = re.compile(r"cost|price|pricing|multiplier|fee|usd", re.ASCII)
+_MONEY = r"cost|price|pricing|multiplier|fee|usd"
 _PER_UNIT_EXPONENT = 15
 _PER_THOUSAND = ("file_search",)
 _log = logging.getLogger("coreason_budget")
@@ -179,8 +177,12 @@ class _Override:
     def check_keys(self) -> None:
         """Pass over what is no price, and refuse everything that is not known, all at once."""
         rest = [key for key in self.values if key not in _OTHERS and key != _SIZED]
-        rest = [key for key in rest if not isinstance(key, str) or not _PRICE.fullmatch(key)]
-        passed = [key for key in rest if isinstance(key, str) and _NO_PRICE.fullmatch(key) and not _MONEY.search(key)]
+        rest = [key for key in rest if not isinstance(key, str) or not match_all(_PRICE, key)]
+        passed = [
+            key
+            for key in rest
+            if isinstance(key, str) and match_all(_NO_PRICE, key) and not compiled(_MONEY).search(key)
+        ]
         unknown = [str(key)[:60] for key in rest if key not in passed]
         if unknown:
             known = ", ".join((*_METERS, _SIZED, *_OTHERS))
@@ -201,7 +203,7 @@ class _Override:
         by_request = any(key in self.values for key, meter in _METERS.items() if meter == "per_request")
         free = () if mode == "chat" else ("input", "output") if by_request else ("output",)
         for key, value in self.values.items():
-            if (match := _PRICE.fullmatch(key)) is not None:
+            if (match := match_all(_PRICE, key)) is not None:
                 meter = _METERS[match["key"]]
                 rate = self.rate(key, value, meter, meter in free)
                 if rate or meter not in free or meter == "input":

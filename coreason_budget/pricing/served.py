@@ -9,24 +9,22 @@ from coreason_budget.errors import UnknownModelError
 from coreason_budget.pricing import bundled, names
 from coreason_budget.pricing.catalog import Catalog
 from coreason_budget.pricing.hidden import why_hidden
+from coreason_budget.pricing.patterns import match_all
 from coreason_budget.pricing.price import ModelPrice
 
 # A host that writes the makers' ids in its own way: what stands before, the maker's id, what stands after.
-_BEDROCK = re.compile(
+_BEDROCK = (
     r"(?P<place>bedrock(?:_mantle)?/(?:[a-z]{2}[a-z0-9-]*/)?(?:[a-z-]+\.(?=[a-z0-9]+\.[a-z]))?)(?P<maker>[a-z0-9]+\.)"
-    r"(?P<id>.+?)(?:-v[0-9](?::[0-9])?)?",
-    re.ASCII,
+    r"(?P<id>.+?)(?:-v[0-9](?::[0-9])?)?"
 )
-_DATABRICKS = re.compile(r"(?P<place>databricks/)(?P<maker>databricks-)(?P<id>.+)")
+_DATABRICKS = r"(?P<place>databricks/)(?P<maker>databricks-)(?P<id>.+)"
 _FRAMES = (_BEDROCK, _DATABRICKS)
 _ENDINGS = ("", "-v1:0", "-v1", "-v2:0")
 # A part of an id that chooses the price: the same id without it is another price.
-_PLACE = re.compile(r"eu|us|apac|us-gov|global|global-standard|[a-z]{2}(?:-gov)?-[a-z]+-[0-9]", re.ASCII)
+_PLACE = r"eu|us|apac|us-gov|global|global-standard|[a-z]{2}(?:-gov)?-[a-z]+-[0-9]"
 _DATE = r"20[0-9]{2}-[01][0-9]-[0-3][0-9]|20[0-9]{6}"
-_DATED = re.compile(rf"(?P<model>.+?)[-@](?:{_DATE})", re.ASCII)
-_VERSION = re.compile(
-    rf"(?P<model>.+?)[-@](?:{_DATE}|[01][0-9]-[0-3][0-9]|[01][0-9]-20[0-9]{{2}}|[0-9]{{4}}|00[1-9])", re.ASCII
-)
+_DATED = rf"(?P<model>.+?)[-@](?:{_DATE})"
+_VERSION = rf"(?P<model>.+?)[-@](?:{_DATE}|[01][0-9]-[0-3][0-9]|[01][0-9]-20[0-9]{{2}}|[0-9]{{4}}|00[1-9])"
 
 
 def priced_model(catalog: Catalog, answered: str, reserved: str) -> str:
@@ -88,7 +86,7 @@ def _at_host(answered: str, whole: str, is_open: bool) -> Iterator[str]:
         tails += [tail for one in names.readings(answered) if (tail := one.partition("/")[2])]
     for tail in dict.fromkeys(tails):
         for frame in _FRAMES:
-            if (match := frame.fullmatch(whole)) is not None:
+            if (match := match_all(frame, whole)) is not None:
                 yield from _framed(match, tail)
                 break
         else:
@@ -96,8 +94,8 @@ def _at_host(answered: str, whole: str, is_open: bool) -> Iterator[str]:
 
 
 def _framed(match: re.Match[str], tail: str) -> Iterator[str]:
-    inner = _BEDROCK.fullmatch(f"bedrock/{tail}")
-    if inner is not None and match.re is _BEDROCK:
+    inner = match_all(_BEDROCK, f"bedrock/{tail}")
+    if inner is not None and match.re.pattern == _BEDROCK:
         yield f"bedrock/{tail}" if _has_place(inner.string) else match["place"] + tail
     for model in _spellings(inner["id"] if inner else tail):
         yield from (match["place"] + match["maker"] + model + ending for ending in _ENDINGS)
@@ -108,14 +106,14 @@ def _beside(whole: str, tail: str) -> Iterator[str]:
     parts = whole.split("/")[:-1]
     while parts:
         yield from ("/".join((*parts, model)) for model in _spellings(tail))
-        if _PLACE.fullmatch(parts.pop()):
+        if match_all(_PLACE, parts.pop()):
             return
 
 
 def _spellings(model: str) -> Iterator[str]:
     """Give an id, and Claude's without the date: its names have one each, which most hosts leave out."""
     yield model
-    if "claude-" in model and (match := _VERSION.fullmatch(model)) is not None:
+    if "claude-" in model and (match := match_all(_VERSION, model)) is not None:
         yield match["model"]
 
 
@@ -127,15 +125,15 @@ def _elsewhere(catalog: Catalog, answered: str) -> ModelPrice | None:
 
 
 def _has_place(whole: str) -> bool:
-    framed = _BEDROCK.fullmatch(whole)
-    return any(map(_PLACE.fullmatch, whole.split("/"))) or (framed is not None and "." in framed["place"])
+    framed = match_all(_BEDROCK, whole)
+    return any(match_all(_PLACE, part) for part in whole.split("/")) or (framed is not None and "." in framed["place"])
 
 
 def _says_less(answered: str, name: str) -> bool:
     """Say whether an answer gives the reserved id without its date, as Azure's did, or a fine-tune's base."""
     own = _path(name)
     for path in (own, *_unframed(name)):
-        match = _DATED.fullmatch(path[-1])
+        match = match_all(_DATED, path[-1])
         if match is not None and _ends(_path(answered), [*path[:-1], match["model"]]):
             return True
     return own[-1].startswith("ft:") and _path(answered)[-1] == own[-1].removeprefix("ft:")
@@ -146,13 +144,13 @@ def _is_another_name(answered: str, whole: str) -> bool:
     own = [_path(whole), *_unframed(whole)]
     own += [[*path[:-1], path[-1].removesuffix("-latest")] for path in own]
     given = _path(answered)
-    match = _VERSION.fullmatch(given[-1])
+    match = match_all(_VERSION, given[-1])
     both = [given, [*given[:-1], match["model"]]] if match else [given]
     return any(_ends(one, path) for one in both for path in own)
 
 
 def _unframed(name: str) -> list[list[str]]:
-    return [_path(match["id"]) for frame in _FRAMES if (match := frame.fullmatch(name)) is not None]
+    return [_path(match["id"]) for frame in _FRAMES if (match := match_all(frame, name)) is not None]
 
 
 def _path(name: str) -> list[str]:
