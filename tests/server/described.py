@@ -20,8 +20,9 @@ from coreason_budget.server.reading import SCOPES, TAG
 from coreason_budget.testing import ManualClock
 from tests.scale import IS_SOAK
 
-# What no schema can say: which models have a price, what providers call usage, and whether it names its model, that text or tokens are an
-# amount within bounds, that UTF-8 is longer than its characters, and which bytes of a header are UTF-8.
+# What no schema can say: which models have a price, what providers call usage, and whether it names its model, that
+# text or tokens are an amount within bounds, that UTF-8 is longer than its characters, and which bytes of a header
+# are UTF-8.
 _REASONS = (
     "No price", "no price", "usage", "need a model", "is too large", "bytes long", "idempotency_key", "Idempotency-Key",
 )  # fmt: skip
