@@ -23,7 +23,7 @@ from attrs import Attribute, Factory, field, fields, frozen
 from dotenv import dotenv_values
 
 from coreason_budget.errors import BudgetError, ConfigError, InvalidIdError
-from coreason_budget.ledger.urls import scheme_of
+from coreason_budget.ledger.urls import file_of, scheme_of
 from coreason_budget.limits.slips import check_kind
 from coreason_budget.limits.uncounted import POLICIES
 from coreason_budget.model import MAX_TTL_S, MIN_TTL_S, Limit
@@ -355,6 +355,21 @@ class BudgetConfig:
         url = self.ledger_url or self.redis_url or f"sqlite:///{quote(str(Path(DEFAULT_FILE).absolute()))}"
         scheme, separator, rest = url.partition("://")
         return f"{scheme.lower()}{separator}{rest}"
+
+    @property
+    def ledger_file(self) -> Path | None:
+        """The SQLite file that budgets are kept in, None where it is none.
+
+        Raises:
+            ConfigError: A URL of no ledger.
+        """
+        return file_of(self.url)
+
+    @property
+    def shown_url(self) -> str:
+        """The ledger's URL as a person finds it again: absolute, and without password and options."""
+        file = self.ledger_file
+        return f"sqlite:///{file}" if file is not None else str(hide_password(self.url))
 
     @property
     def is_shared(self) -> bool:

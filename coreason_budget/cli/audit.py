@@ -13,7 +13,7 @@ from typing import IO, Any
 import click
 
 from coreason_budget.books.values import Report
-from coreason_budget.cli.base import budget, cli, command, failing, table
+from coreason_budget.cli.base import budget_there, cli, command, failing, table
 from coreason_budget.wire import listings
 from coreason_budget.wire.answers import money
 from coreason_budget.wire.outcomes import REFUSED
@@ -44,7 +44,7 @@ def audit() -> tuple[Any, ...]:
     what they reserve is compared, with the open reservations. Exit status 1 if anything differs.
     """
     with _progress("Reading the journal and the accounts") as tell:
-        report = budget().books.audit(tell)
+        report = budget_there().books.audit(tell)
     return listings.audited(report), _text(report), REFUSED if report.differences else 0
 
 
@@ -84,7 +84,7 @@ def export(since: datetime | None, form: str, output: Path | None) -> None:
     with = + - or @ has an apostrophe in front, for spreadsheets; JSON lines have every text as it is.
     """
     with failing(), _progress("Reading the journal") as tell, _target(output) as target:
-        for number, line in enumerate(budget().books.exported(form, since), start=1):
+        for number, line in enumerate(budget_there().books.exported(form, since), start=1):
             target.write(line)
             if number % _TOLD_EVERY == 0:
                 tell(_TOLD_EVERY)

@@ -8,12 +8,14 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial, wraps
+from pathlib import Path
 from typing import Any
 
 import click
 
 from coreason_budget import __version__
-from coreason_budget.errors import BudgetError
+from coreason_budget.config import BudgetConfig, environment_name
+from coreason_budget.errors import BudgetError, LedgerUnavailableError
 from coreason_budget.manager import BudgetManager
 from coreason_budget.wire.outcomes import kind_of
 from coreason_budget.wire.problems import problem_of
@@ -109,11 +111,42 @@ def failing(as_json: bool = False) -> Iterator[None]:
 ending = partial(command, ignore_unknown_options=True)
 
 
-def budget() -> BudgetManager:
+def budget(config: BudgetConfig | None = None) -> BudgetManager:
     """The budget of the settings; its connections are given back when the command ends."""
-    budget = BudgetManager()
+    budget = BudgetManager(config)
     click.get_current_context().call_on_close(budget.close)
     return budget
+
+
+def budget_there() -> BudgetManager:
+    """The budget of the settings for a command that only reads: it names its ledger, and makes none.
+
+    Raises:
+        LedgerUnavailableError: Its file is not there.
+    """
+    config = named()
+    require(config.ledger_file, "ledger_url", "ledger")
+    return budget(config)
+
+
+def named() -> BudgetConfig:
+    """The settings, and on stderr which ledger they name."""
+    config = BudgetConfig()
+    click.echo(f"ledger: {config.shown_url}", err=True)
+    return config
+
+
+def require(file: Path | None, setting: str, name: str) -> None:
+    """See that a file is there before it is read: whoever opens one makes it.
+
+    Raises:
+        LedgerUnavailableError: It is not.
+    """
+    if file is not None and not file.exists():
+        variable = environment_name(setting)
+        raise LedgerUnavailableError(
+            f"there is no {name} at {file.absolute()}: nothing was kept there yet, or {variable} has to name another"
+        )
 
 
 def table(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:

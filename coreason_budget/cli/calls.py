@@ -9,7 +9,7 @@ from typing import IO, Any
 
 import click
 
-from coreason_budget.cli.base import Command, budget, command, ending, table, together
+from coreason_budget.cli.base import Command, budget, budget_there, command, ending, table, together
 from coreason_budget.wire import answers
 
 
@@ -138,7 +138,7 @@ def _again(answer: Mapping[str, Any]) -> str:
 @scopes
 def usage(**scopes: Any) -> tuple[Any, str]:
     """Show where the budgets of these scopes and of the whole stand."""
-    balances = budget().usage(**scopes)
+    balances = budget_there().usage(**scopes)
     rows = [
         (
             b.scope,

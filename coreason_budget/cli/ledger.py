@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from coreason_budget.cli.base import budget, cli, command, table
+from coreason_budget.cli.base import budget_there, cli, command, table
 from coreason_budget.errors import ConfigError
 from coreason_budget.wire import listings
 from coreason_budget.wire.outcomes import UNAVAILABLE
@@ -27,7 +27,7 @@ def status() -> tuple[Any, ...]:
 
     Exit status: 0 healthy, 3 halted or out of reach.
     """
-    answer = listings.standing(budget().books.status())
+    answer = listings.standing(budget_there().books.status())
     rows = [(name.replace("_", " "), str(value)) for name, value in _flat(answer) if value not in (None, "")]
     return answer, table(rows), UNAVAILABLE if answer["trouble"] else 0
 
@@ -39,7 +39,7 @@ def accept(yes: bool) -> tuple[Any, str]:
 
     Processes that run join by themselves. Put the lost data back instead where you can.
     """
-    books = budget().books
+    books = budget_there().books
     before = listings.standing(books.status())
     if not before["trouble"]:
         return _accepted(False, before), "the ledger is healthy; there is nothing to accept"

@@ -8,7 +8,7 @@ from typing import Any
 import click
 from attrs import asdict
 
-from coreason_budget.cli.base import Command, answering, budget, cli, command, table
+from coreason_budget.cli.base import Command, answering, budget, cli, command, named, require, table
 from coreason_budget.errors import InvalidIdError
 from coreason_budget.wire import listings
 
@@ -21,7 +21,9 @@ def outbox() -> tuple[Any, str] | None:
     """Show the spend that has not reached the ledger."""
     if click.get_current_context().invoked_subcommand is not None:
         return None
-    answer = listings.waiting(budget().books.waiting())
+    config = named()
+    require(config.outbox, "outbox", "outbox")
+    answer = listings.waiting(budget(config).books.waiting())
     rows = [tuple("?" if cell is None else str(cell) for cell in _row(entry)) for entry in answer["entries"]]
     return answer, table([_HEAD, *rows], right=(0, 3)) if rows else "nothing waits"
 

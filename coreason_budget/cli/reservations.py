@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from coreason_budget.cli.base import as_json, budget, cli, command, say, table
+from coreason_budget.cli.base import as_json, budget, budget_there, cli, command, say, table
 from coreason_budget.wire import listings
 from coreason_budget.wire.answers import ended, usd
 
@@ -22,7 +22,7 @@ def reservations(context: click.Context, as_json: bool) -> None:
 
 
 def _listing() -> tuple[Any, str]:
-    found = budget().books.reservations()
+    found = budget_there().books.reservations()
     head = ("RESERVATION", "STATE", "LAPSES AT", "RESERVED USD", "TOKENS", "OF")
     rows = [
         (

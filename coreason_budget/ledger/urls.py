@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import unquote, urlsplit
 
@@ -84,6 +85,15 @@ def _unknown(name: str) -> str:
             return f"Redis {kind.capitalize()} is not supported yet: name one server, the primary, as redis://host:port"
     near = difflib.get_close_matches(name[:_LONGEST], SCHEMES, 1)
     return f"unknown scheme{f', did you mean {near[0]}://?' if near else ''}"
+
+
+def file_of(url: str) -> Path | None:
+    """The file that a URL names, absolute; None where budgets are kept elsewhere.
+
+    Raises:
+        ConfigError: No URL of a ledger.
+    """
+    return Path(_path(url)).absolute() if scheme_of(url) is SCHEMES["sqlite"] else None
 
 
 def allowed() -> str:

@@ -216,7 +216,7 @@ def test_wrong_input_is_2_and_one_sentence(arguments: tuple[str, ...]) -> None:
     assert result.exit_code == 2
     assert result.stdout == ""
     assert "Traceback" not in result.stderr
-    assert answer("usage")["accounts"][0]["spent_usd"] == "0.00"
+    assert not Path("coreason-budget.db").exists() or answer("usage")["accounts"][0]["spent_usd"] == "0.00"
 
 
 @pytest.mark.parametrize(
@@ -309,3 +309,32 @@ def test_only_serve_needs_flask_and_gunicorn() -> None:
     refused = python(hidden + "cli(['serve'])")
     assert refused.returncode == 2
     assert "pip install 'coreason-budget[server]'" in refused.stderr
+
+
+READING = ("usage", "reservations", "audit", "export", "ledger status", "ledger accept --yes", "outbox")
+
+
+@pytest.mark.parametrize("command", READING)
+def test_reading_makes_no_ledger(command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """In another folder it is not the one that was meant: named, and status 3."""
+    monkeypatch.setenv("COREASON_BUDGET_OUTBOX", "box.db")
+    result = run(*command.split())
+    file, variable = ("box.db", "OUTBOX") if command == "outbox" else ("coreason-budget.db", "LEDGER_URL")
+    assert result.exit_code == 3
+    assert f"at {tmp_path / file}" in result.stderr
+    assert f"COREASON_BUDGET_{variable}" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", READING)
+def test_whoever_reads_is_told_which_ledger(command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """On stderr, so that answers for programs stay what they are; absolute, and without a password."""
+    monkeypatch.setenv("COREASON_BUDGET_OUTBOX", "box.db")
+    assert run("spend", "alice", "--cost", "1").exit_code == 0
+    result = run(*command.split())
+    assert result.exit_code == 0, result.stderr
+    assert f"ledger: sqlite:///{tmp_path}/coreason-budget.db\n" in result.stderr
+    monkeypatch.setenv("COREASON_BUDGET_LEDGER_URL", "redis://:zqxj@127.0.0.1:1/0")
+    told = run(*command.split()).stderr
+    assert "ledger: redis://***@127.0.0.1:1/0\n" in told
+    assert "zqxj" not in told
