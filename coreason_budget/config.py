@@ -336,7 +336,9 @@ class BudgetConfig:
     api_keys: tuple[str, ...] = _setting(
         (), "Keys the service accepts as `Authorization: Bearer KEY`. Left out: it asks for none.", repr=_hidden
     )
-    log_path: Path = _setting(Path("logs/app.log"), "Where the service writes its log, beside stderr.")
+    log_path: Path = _setting(
+        Path("logs/app.log"), "Where the service writes its log, beside stderr; `none` for nowhere."
+    )
 
     def __attrs_pre_init__(self) -> None:
         _look_outside()
@@ -420,6 +422,11 @@ def describe(config: BudgetConfig) -> list[Setting]:
         )
         for f in fields(BudgetConfig)
     ]
+
+
+def source_of(config: BudgetConfig, name: str) -> str:
+    """Where a setting came from: ``keyword``, ``environment``, ``.env`` or ``default``."""
+    return next(setting.source for setting in describe(config) if setting.name == name)
 
 
 def _source(config: BudgetConfig, attribute: "Attribute[Any]") -> str:

@@ -10,5 +10,6 @@ from coreason_budget.server import logs
 from coreason_budget.server.runner import gunicorn_options
 
 _config = BudgetConfig()
-logs.configure(_config.log_path)
-globals().update(gunicorn_options(_config))
+_log_file = logs.file_of(_config)
+logs.configure(_log_file)
+globals().update(gunicorn_options(_config, _log_file))

@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from logging.config import dictConfig
 from pathlib import Path
 from typing import Any
 
+from coreason_budget.config import BudgetConfig, source_of
 from coreason_budget.errors import ConfigError
 
 MAX_FILE_BYTES = 10 * 1024 * 1024
 OLD_FILES = 5
 
 _FIELDS = "%(levelname)s %(name)s %(process)d %(message)s"
+
+
+OFF = ("none", "-")
+"""What `LOG_PATH` says where there shall be no file."""
+
+
+def file_of(config: BudgetConfig) -> Path | None:
+    """The file that the settings name, None for none: said, or the default where it cannot be written.
+
+    A container's folder may not be written; stderr is then the log. A path that somebody chose stays a promise.
+    """
+    if str(config.log_path) in OFF:
+        return None
+    if source_of(config, "log_path") != "default":
+        return config.log_path
+    try:
+        _check_writable(config.log_path)
+    except ConfigError as error:
+        configure()
+        logging.getLogger("coreason_budget.server").warning(
+            "the log goes to stderr alone (%s); COREASON_BUDGET_LOG_PATH names a file, or none", error
+        )
+        return None
+    return config.log_path
 
 
 def configure(path: Path | None = None) -> None:

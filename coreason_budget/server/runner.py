@@ -6,6 +6,7 @@ import logging
 import socket
 import struct
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from coreason_budget.config import BudgetConfig
@@ -35,9 +36,10 @@ def serve(config: BudgetConfig) -> None:
         )
     from coreason_budget.server.workers import Service
 
-    options = gunicorn_options(config)
+    log_file = logs.file_of(config)
+    options = gunicorn_options(config, log_file)
     _check_address(config)
-    logs.configure(config.log_path)
+    logs.configure(log_file)
     budget = BudgetManager(config)
     _try_ledger(budget)
 
@@ -48,8 +50,8 @@ def serve(config: BudgetConfig) -> None:
     Service(app, options).run()
 
 
-def gunicorn_options(config: BudgetConfig) -> dict[str, Any]:
-    """The settings in gunicorn's words, for `serve` and for a ``gunicorn.conf.py``.
+def gunicorn_options(config: BudgetConfig, log_file: Path | None) -> dict[str, Any]:
+    """The settings in gunicorn's words, for `serve` and for a ``gunicorn.conf.py``; workers log to ``log_file``, too.
 
     Raises:
         ConfigError: A ledger in memory with more than one worker: each would own a full budget.
@@ -68,7 +70,7 @@ def gunicorn_options(config: BudgetConfig) -> dict[str, Any]:
         hold_stops()
 
     def post_fork(server: Any, worker: Any) -> None:
-        logs.configure(config.log_path)
+        logs.configure(log_file)
 
     return {
         "bind": f"[{config.host}]:{config.port}" if ":" in config.host else f"{config.host}:{config.port}",

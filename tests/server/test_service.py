@@ -205,6 +205,28 @@ def test_gunicorn_starts_with_the_file_of_deploy(tmp_path: Path) -> None:
         assert any(event["message"].endswith("workers.Worker") for event in service.events)
 
 
+@pytest.mark.parametrize("conf", [False, True])
+def test_a_log_that_nobody_asked_for_may_be_missing(tmp_path: Path, conf: bool) -> None:
+    """As in a container whose folder is read-only: it starts, logs to stderr, and says so once."""
+    (tmp_path / "logs").touch()
+    started = ("gunicorn", "-c", str(ROOT / "deploy" / "gunicorn.conf.py"), "coreason_budget.server:create_app()")
+    command = (sys.executable, "-m", *started) if conf else SERVE
+    with Service(tmp_path, command, ledger_url=f"sqlite:///{tmp_path}/b.db") as service:
+        assert service.request("POST", "/check", {"user_id": "a"})[0] == 200
+        said = service.stderr
+    assert said.count("the log goes to stderr alone (log_path: 'logs/app.log' cannot be written") == 1
+    assert '"message": "request"' in service.stderr
+
+
+@pytest.mark.parametrize("off", ["none", "-"])
+def test_the_log_file_can_be_left_out(tmp_path: Path, off: str) -> None:
+    """Nothing is made in the folder, and nothing is warned of."""
+    with Service(tmp_path, log_path=off, ledger_url="memory://", workers=1) as service:
+        assert service.request("POST", "/check", {"user_id": "a"})[0] == 200
+        assert "stderr alone" not in service.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"stderr"}
+
+
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
