@@ -120,6 +120,7 @@ class SqliteFile:
     @contextmanager
     def _connection(self, deadline_s: float) -> Iterator[sqlite3.Connection]:
         """This thread's connection, with no transaction left open afterwards."""
+        self._check_threads()
         with _gate.operation(deadline_s):
             opened: _Opened | None = getattr(self._local, "opened", None)
             if opened is None or opened.pid != os.getpid() or self._is_replaced(opened):
@@ -130,6 +131,15 @@ class SqliteFile:
             except BaseException:
                 _roll_back(opened.connection)
                 raise
+
+    def _check_threads(self) -> None:
+        # What was made before gevent patched threads is one for all its greenlets, and so would be a transaction.
+        if type(self._local) is not threading.local:
+            raise ConfigError(
+                f"{self._kind.setting}: threads were patched (gevent) after this {self._kind.name} was made, and its "
+                "transactions would mix: patch first, and start gunicorn without --preload; or use Redis",
+                field=self._kind.setting,
+            )
 
     def _open(self, deadline_s: float) -> _Opened:
         # Whoever drops the last reference closes it, and that need not be the thread that uses it.

@@ -27,20 +27,35 @@ Its test is this, with pytest::
 Tests that need real processes are marked ``processes``; register that marker in the settings of
 pytest, and leave them out with ``-m "not processes"`` where seconds count.
 
-A test of an application takes its time from a `ManualClock`::
+A test of an application needs no server, no pytest, and no sleep: a ledger in memory, and a clock of its own::
 
     clock = ManualClock()
     budget = BudgetManager(BudgetConfig(ledger_url="memory://"), clock=clock)
     clock.advance(seconds=86400)
 """
 
-import pytest
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from coreason_budget.testing.clock import ManualClock
+
+if TYPE_CHECKING:
+    from coreason_budget.testing.contract import LedgerContract
+
+__all__ = ["LedgerContract", "ManualClock"]
 
 # Without this a failed law would not show its values: pytest rewrites test files only.
 _SUITES = ("admission", "books", "endings", "fork", "journal", "keys", "lapses", "races", "status", "walk")
-pytest.register_assert_rewrite(*(f"{__name__}.{name}" for name in _SUITES))
+if sys.modules.get("pytest") is not None:
+    sys.modules["pytest"].register_assert_rewrite(*(f"{__name__}.{name}" for name in _SUITES))
 
-from coreason_budget.testing.clock import ManualClock  # noqa: E402
-from coreason_budget.testing.contract import LedgerContract  # noqa: E402
 
-__all__ = ["LedgerContract", "ManualClock"]
+def __getattr__(name: str) -> Any:
+    """The contract where it is asked for: it needs pytest, and the clock does not."""
+    if name != "LedgerContract":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from coreason_budget.testing.contract import LedgerContract
+
+    return LedgerContract

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from coreason_budget import BudgetConfig, BudgetExceededError, BudgetManager
+from coreason_budget import BudgetConfig, BudgetExceededError, BudgetManager, testing
 from coreason_budget.testing import ManualClock
 
 _NEW_YEAR = datetime(2027, 1, 1, tzinfo=UTC)
@@ -74,3 +74,30 @@ def test_importing_the_library_does_not_import_pytest() -> None:
     """Pytest is for `coreason_budget.testing` alone."""
     code = "import sys, coreason_budget; sys.exit('pytest' in sys.modules or 'coreason_budget.testing' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_it_is_there_without_pytest() -> None:
+    """An application's tests may be anybody's; the contract alone asks for it."""
+    script = """
+import sys
+sys.modules["pytest"] = None
+from coreason_budget import BudgetConfig, BudgetManager
+from coreason_budget.testing import ManualClock
+clock = ManualClock()
+budget = BudgetManager(BudgetConfig(ledger_url="memory://"), clock=clock)
+budget.record_spend("alice", 10)
+clock.advance(seconds=86400)
+print(budget.check_availability("alice").remaining)
+try:
+    from coreason_budget.testing import LedgerContract
+except ModuleNotFoundError as error:
+    print("pytest" in str(error))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stdout == "10.00\nTrue\n", done.stderr
+
+
+def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
+    """As of any module."""
+    assert testing.LedgerContract.__name__ == "LedgerContract"
+    assert not hasattr(testing, "LedgerContracts")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from coreason_budget.errors import LedgerUnavailableError
+from coreason_budget.errors import ConfigError, LedgerUnavailableError
 from coreason_budget.storage import sqlite_file
 from coreason_budget.storage.migrations import Migration
 from coreason_budget.storage.sqlite_file import Kind, SqliteFile
@@ -143,3 +144,18 @@ def test_a_transaction_that_fails_leaves_nothing(file: SqliteFile) -> None:
     with pytest.raises(ValueError, match="enough"):
         fail()
     assert write(file, 30) == [(1,)]
+
+
+def test_threads_that_were_patched_afterwards_are_refused(file: SqliteFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is one a thread would be one for all of gevent's greenlets, and its transaction; made anew, it is not."""
+
+    class Patched:
+        """As gevent puts one in the place of `threading.local`."""
+
+    monkeypatch.setattr(threading, "local", Patched)
+    for use in (look, write, lambda file, timeout_s: file.prove(timeout_s)):
+        with pytest.raises(ConfigError, match=r"threads were patched \(gevent\).*without --preload; or use Redis"):
+            use(file, 1)
+    made = SqliteFile(file.path, KIND)
+    assert look(made, 30) == [(1,)]
+    made.close()
