@@ -87,7 +87,7 @@ clock = ManualClock()
 budget = BudgetManager(BudgetConfig(ledger_url="memory://"), clock=clock)
 budget.record_spend("alice", 10)
 clock.advance(seconds=86400)
-print(budget.check_availability("alice").remaining)
+print(budget.check_availability("alice").remaining_usd)
 try:
     from coreason_budget.testing import LedgerContract
 except ModuleNotFoundError as error:
