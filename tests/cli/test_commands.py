@@ -28,6 +28,11 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(cli, list(arguments), prog_name="coreason-budget")
 
 
+def assert_nothing_booked() -> None:
+    """There is no ledger, or nobody spent anything of it."""
+    assert not Path("coreason-budget.db").exists() or answer("usage")["accounts"][0]["spent_usd"] == "0.00"
+
+
 def answer(*arguments: str) -> Any:
     """The JSON a command prints."""
     result = run(*arguments, "--json")
@@ -76,7 +81,7 @@ def test_a_usage_that_is_none_is_2(text: str) -> None:
     refused = CliRunner().invoke(cli, ["spend", "alice", "--usage", "-"], input=text)
     assert (refused.exit_code, refused.stdout, "Traceback" in refused.stderr) == (2, "", False)
     assert run("spend", "alice", "--usage", "missing.json").exit_code == 2
-    assert answer("usage", "--user", "alice")["accounts"][0]["spent_usd"] == "0.00"
+    assert_nothing_booked()
 
 
 def test_a_refusal_as_json_has_the_data() -> None:
@@ -216,7 +221,7 @@ def test_wrong_input_is_2_and_one_sentence(arguments: tuple[str, ...]) -> None:
     assert result.exit_code == 2
     assert result.stdout == ""
     assert "Traceback" not in result.stderr
-    assert not Path("coreason-budget.db").exists() or answer("usage")["accounts"][0]["spent_usd"] == "0.00"
+    assert_nothing_booked()
 
 
 @pytest.mark.parametrize(
