@@ -1,11 +1,13 @@
-"""What litellm and genai-prices say a call costs, beside ours: the rows of the comparison."""
+"""What litellm, genai-prices and models.dev say a call costs, beside ours: the rows of the comparison."""
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
+from importlib.resources import files
 from typing import Any
 
 import attrs
@@ -89,7 +91,9 @@ def ours(model: str, call: tuple[int, int, int], at: date) -> int | None:
             return None
         prompt, cached, answer = call
         answer = answer if entry.mode == "chat" else 0
-        used = Usage(input=prompt - cached, cache_read=cached, output=answer)
+        # The others leave out that some models search with every request.
+        fees = 0 if "-search-" in entry.model else None
+        used = Usage(input=prompt - cached, cache_read=cached, output=answer, per_request=fees)
         return entry.period("standard", at).rates(prompt).cost(used.counts)
     except (UnknownModelError, KeyError):
         return None
@@ -143,3 +147,49 @@ def _meant(usd: float) -> Decimal:
 
 def _nanos(usd: Decimal) -> int | None:
     return to_nanos(usd, "cost") or None
+
+
+@attrs.frozen
+class ThirdRow:
+    """One id and one call: our nanos, and those of models.dev."""
+
+    model: str
+    call: tuple[int, int, int]
+    ours: int | None
+    models_dev: int
+
+    def is_ours(self, theirs: int) -> bool:
+        """Within a nano of it."""
+        return self.ours is not None and abs(self.ours - theirs) <= 1
+
+
+# The names of makers at models.dev, and in our table.
+MAKERS = {"google": "gemini", "moonshotai": "moonshot", "alibaba": "dashscope", "xiaomi": "xiaomi_mimo"}
+MAKERS |= {
+    name: name for name in ("ai21", "anthropic", "cohere", "deepseek", "inception", "meta", "minimax", "mistral")
+}
+MAKERS |= {name: name for name in ("openai", "perplexity", "xai", "zai")}
+
+
+def third_rows(at: date) -> Iterator[ThirdRow]:
+    """Give the makers' own text models of models.dev that our table has too, for every call."""
+    import model_prices
+
+    when = datetime.combine(at, time(2, 0), UTC)
+    listed = json.loads(files(model_prices).joinpath("snapshot.json").read_text(encoding="utf-8"))["prices"]
+    for name, maker in MAKERS.items():
+        for model in listed[name]:
+            entry = TABLE.find(f"{maker}/{model}")
+            rates = model_prices.rates(model, when, name)
+            if entry is None or entry.mode != "chat" or rates is None or not rates.input:
+                continue
+            for prompt, cached, answer in CALLS:
+                asked = {"input_tokens": prompt - cached, "cache_read_tokens": cached, "output_tokens": answer}
+                usd = model_prices.cost(model, **asked, at=when, provider=name)
+                if usd and (nanos := _nanos(_meant(usd))) is not None:
+                    yield ThirdRow(
+                        f"{maker}/{model}",
+                        (prompt, cached, answer),
+                        ours(f"{maker}/{model}", (prompt, cached, answer), at),
+                        nanos,
+                    )

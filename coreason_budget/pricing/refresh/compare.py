@@ -22,8 +22,10 @@ def without_fees(entry: ModelPrice, fees: Mapping[str, int]) -> ModelPrice:
 
 def with_flats(mine: Period, theirs: Period) -> Period:
     """Add the prices of tools and requests that had none: what was refused so far, not another price."""
-    stated = theirs.rows[0].meters
-    new = {meter: rate for meter, rate in stated.items() if meter not in {*TOKEN_METERS, *mine.rows[0].meters}}
+    known = {*TOKEN_METERS, *mine.rows[0].meters}
+    if "per_request" in known:
+        known.add("web_search")  # Where every request searches, its fee is the search's.
+    new = {meter: rate for meter, rate in theirs.rows[0].meters.items() if meter not in known}
     return Period(mine.since, tuple(Rates(row.above, {**row.meters, **new}) for row in mine.rows)) if new else mine
 
 
