@@ -62,9 +62,10 @@ class PricingEngine:
         self._priced = lru_cache(maxsize=4096)(partial(served.priced_model, self._catalog))
 
     def canonical(self, model: str) -> str:
-        """Give the id that budgets and books use: ``openai/gpt-4o`` for ``gpt-4o-2024-08-06``.
+        """Give the id that budgets and books use: ``openai/gpt-4o`` for ``gpt-4o-2024-08-06`` or ``openai:gpt-4o``.
 
-        The id as given where the table has none, or where two providers share it.
+        One for every form of a model that has a price, and for its aliases. The id as given where the
+        table has none, or where two providers share it.
 
         Raises:
             InvalidIdError: Not a text of 1 to 256 bytes.

@@ -11,7 +11,7 @@ import re
 from attrs import frozen
 
 from coreason_budget.pricing.patterns import match_all
-from coreason_budget.pricing.prefixes import LITELLM, SDKS
+from coreason_budget.pricing.prefixes import SDKS, SLASHED
 
 _GEO = r"(?:us|eu|apac|jp|au|ca|in|sa|global|us-gov)"
 _MAKER = (
@@ -22,7 +22,7 @@ _REGION = r"[a-z]{2}(?:-gov)?-[a-z]+-[0-9]"
 _BEDROCK = rf"(?P<id>{_MAKER}\.[a-z0-9][a-zA-Z0-9.:-]*)"
 _PROFILE = rf"(?P<id>{_GEO}\.{_MAKER}\.[a-z0-9][a-zA-Z0-9.:-]*)"
 _ARN = rf"(?:bedrock/)?arn:aws(?:-us-gov)?:bedrock:(?P<region>{_REGION})"
-_VERTEX = r"(?:(?:vertex_ai/)?projects/[^/]+/locations/(?P<place>[^/]+)/)?publishers"
+_VERTEX = r"(?:vertex_ai/)?(?:projects/[^/]+/locations/[^/]+/)?publishers"
 _HUGGING = "cerebras|fireworks-ai|groq|hyperbolic|nebius|novita|nscale|ovhcloud|publicai|sambanova|scaleway|together"
 
 
@@ -273,6 +273,6 @@ FORMS: tuple[Form, ...] = (
     ),
     *(
         Form(rf"{name}/(?P<id>.+)", (rf"{host}/\g<id>",), f"{name}/{model}", f"{host}/{model}", f"{name}/{model}-x")
-        for name, host, model in LITELLM
+        for name, host, model in SLASHED
     ),
 )

@@ -3,13 +3,17 @@
 # The table's provider, the names SDKs and frameworks give it before a colon, and one of its models.
 SDKS = (
     ("openai", "openai openai-chat openai-responses", "gpt-4o"),
-    ("azure", "azure azure-responses azure_openai", "gpt-4o"),
+    ("azure", "azure azure-responses azure-openai azure_openai", "gpt-4o"),
     ("azure_ai", "azure_ai", "claude-sonnet-4-5"),
     ("anthropic", "anthropic", "claude-sonnet-4-5"),
     ("bedrock", "bedrock bedrock_converse anthropic_bedrock aws", "us.anthropic.claude-sonnet-4-5-20250929-v1:0"),
     ("bedrock_mantle", "bedrock-mantle bedrock_mantle_anthropic bedrock_mantle_openai", "openai.gpt-oss-120b"),
-    ("gemini", "google google-gla google_genai gemini", "gemini-2.5-pro"),
-    ("vertex_ai", "google-vertex google-cloud google_vertexai google_anthropic_vertex vertex", "claude-sonnet-4-5"),
+    ("gemini", "google google-gla google-genai google_genai gemini", "gemini-2.5-pro"),
+    (
+        "vertex_ai",
+        "google-vertex google-vertexai google-cloud google_vertexai google_anthropic_vertex vertexai vertex",
+        "claude-sonnet-4-5",
+    ),
     ("groq", "groq", "openai/gpt-oss-120b"),
     ("mistral", "mistral mistralai", "mistral-large-latest"),
     ("cohere", "cohere", "command-a-03-2025"),
@@ -38,9 +42,11 @@ SDKS = (
     ("watsonx", "ibm watsonx", "openai/gpt-oss-120b"),
 )
 
-# LiteLLM's further prefixes, the table's provider, and one of its models.
-LITELLM = (
+# Further prefixes of LiteLLM and instructor, the table's provider, and one of its models.
+SLASHED = (
     ("vertex_ai_beta", "vertex_ai", "gemini-2.5-pro"),
+    ("vertexai", "vertex_ai", "gemini-2.5-pro"),
+    ("azure_openai", "azure", "gpt-4o"),
     ("text-completion-openai", "openai", "gpt-3.5-turbo-instruct"),
     ("anthropic_text", "anthropic", "claude-2"),
     ("text-completion-codestral", "mistral", "codestral-2508"),

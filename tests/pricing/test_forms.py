@@ -11,7 +11,7 @@ from coreason_budget.pricing.catalog import Catalog
 from coreason_budget.pricing.forms import FORMS, Form
 from coreason_budget.pricing.hidden import HIDDEN, Hidden, why_hidden
 from coreason_budget.pricing.names import readings
-from coreason_budget.pricing.prefixes import LITELLM, SDKS
+from coreason_budget.pricing.prefixes import SDKS, SLASHED
 
 ENGINE = PricingEngine()
 CATALOG = Catalog({}, None)
@@ -92,6 +92,8 @@ def test_every_name_of_a_provider_before_a_colon(provider: str, names: str, mode
             "projects/p/locations/global/publishers/anthropic/models/claude-sonnet-4-5@20250929",
             "vertex_ai/claude-sonnet-4-5",
         ),
+        ("vertex_ai/publishers/google/models/gemini-2.5-pro", "vertex_ai/gemini-2.5-pro"),
+        ("google-genai:models/gemini-2.5-pro", "gemini/gemini-2.5-pro"),
         ("openrouter:anthropic/claude-sonnet-4.5:floor", "openrouter/anthropic/claude-sonnet-4.5"),
         ("fireworks:gpt-oss-20b", "fireworks_ai/accounts/fireworks/models/gpt-oss-20b"),
         ("huggingface:Qwen/Qwen3-32B:groq", "huggingface/groq/Qwen/Qwen3-32B"),
@@ -148,7 +150,7 @@ def test_every_spelling_of_every_model_has_one_canonical_id() -> None:
     prefixes: dict[str, list[str]] = {}
     for provider, names, _ in SDKS:
         prefixes.setdefault(provider, []).extend(f"{name}:" for name in names.split())
-    for name, provider, _ in LITELLM:
+    for name, provider, _ in SLASHED:
         prefixes.setdefault(provider, []).append(f"{name}/")
     for entry in bundled.shared().entries():
         for model in (id for id in entry.ids() if not A_REGION.match(f"{entry.provider}/{id}")):
