@@ -17,7 +17,7 @@ def main() -> None:
 
 
 def _missing(what: str) -> int:
-    print(f"coreason-budget: {what}: pip install 'coreason-budget[server]'", file=sys.stderr)
+    print(f"coreason-budget: {what}: pip install '.[server]' in the clone", file=sys.stderr)
     return 2
 
 

@@ -1,4 +1,4 @@
-"""The README as a new user takes it: what it shows is what happens."""
+"""The pages as a new user takes them: what they show is what happens."""
 
 from __future__ import annotations
 
@@ -9,100 +9,166 @@ import re
 import shlex
 import subprocess
 import sys
+import textwrap
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import docutils.core
 import pytest
 from attrs import fields
 
+from coreason_budget import BudgetManager
 from coreason_budget.config import PREFIX, BudgetConfig, describe
 from coreason_budget.limits.file import read_limits_file
 from tests.server.service import Service
 
 ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.rst").read_text(encoding="utf-8")
+FOLDERS = ("", "coreason_budget", "coreason_budget/server", "coreason_budget/limits", "coreason_budget/pricing",
+           "coreason_budget/ledger", "deploy", "tests")  # fmt: skip
+PAGES = {folder: (ROOT / folder / "README.rst").read_text(encoding="utf-8") for folder in FOLDERS}
+README = PAGES[""]
 CHANGING = {"op_id", "reservation_id", "lapses_at", "resets_at", "retry_after_s"}
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00")
+every_page = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder or "top")
 
 
-def blocks(language: str) -> list[str]:
+def blocks(language: str, page: str) -> list[str]:
     """The code blocks of a language, without their indentation."""
-    found = re.findall(rf"^\.\. code-block:: {language}\n\n((?:    .*\n|\n)+)", README, re.MULTILINE)
-    return [re.sub(r"^    ", "", block, flags=re.MULTILINE) for block in found]
+    found = re.findall(rf"^\.\. code-block:: {language}\n\n((?:    .*\n|\n)+)", page, re.MULTILINE)
+    return [textwrap.dedent(block) for block in found]
 
 
-def literal_after(words: str) -> str:
+def literal_after(words: str, page: str) -> str:
     """The literal block that follows a paragraph."""
-    block = README.split(words, 1)[1].split("::\n\n", 1)[1]
-    return re.match(r"((?:    .*\n|\n)+)", block)[1].replace("    ", "", 1).strip()  # type: ignore[index]
+    block = page.split(words, 1)[1].split("::\n\n", 1)[1]
+    return textwrap.dedent(re.match(r"((?:    .*\n|\n)+)", block)[1]).strip()  # type: ignore[index]
 
 
-def test_it_is_sound_restructured_text() -> None:
-    """No warning, so that it shows on a package index."""
-    docutils.core.publish_string(README, writer="null", settings_overrides={"halt_level": 2, "report_level": 2})
+def printed(example: str) -> str:
+    """What an example prints."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(example, "README.rst", "exec"), {"__name__": "example"})
+    return out.getvalue().strip()
+
+
+@every_page
+def test_it_is_sound_restructured_text(folder: str) -> None:
+    """No warning, so that it shows on a forge and on a package index."""
+    docutils.core.publish_string(PAGES[folder], writer="null", settings_overrides={"halt_level": 2, "report_level": 2})
+
+
+def test_the_first_page_is_short_and_leads_to_the_others() -> None:
+    """What is guaranteed stands in its first third; every page is named with its folder, and none is left out."""
+    lines = README.splitlines()
+    assert len(lines) <= 200
+    assert lines.index("What is guaranteed") < len(lines) / 3
+    named = set(re.findall(r"``((?:\w+/)*README\.rst)``", README.split("Where to read on")[1]))
+    assert named == {f"{folder}/README.rst" for folder in FOLDERS if folder}
+
+
+def test_every_page_that_is_there_is_read_here() -> None:
+    """A new page is a tested one."""
+    tracked = subprocess.run(["git", "ls-files", "*README.rst"], cwd=ROOT, capture_output=True, text=True)
+    found = set(tracked.stdout.split()) or {f"{folder}/README.rst".lstrip("/") for folder in FOLDERS}
+    assert found <= {f"{folder}/README.rst".lstrip("/") for folder in FOLDERS}
+
+
+def test_nothing_is_installed_from_the_index() -> None:
+    """There the name belongs to another project."""
+    sources = [
+        *PAGES.values(),
+        *(path.read_text(encoding="utf-8") for path in (ROOT / "coreason_budget").rglob("*.py")),
+    ]
+    assert [re.findall(r"pip install [^\n]*", text) for text in PAGES.values()] != []
+    for text in sources:
+        assert not re.search(r"pip install (-\S+ )*['\"]?coreason", text)
 
 
 def test_its_test_command_is_the_one_of_ci() -> None:
     """CI runs what a new user is told to run, to the letter."""
-    command = literal_after("Pass the tests")
+    command = literal_after("Pass the tests", README)
     assert f"bash -c '{command}'\n" in (ROOT / ".ci" / "run").read_text()
 
 
+@every_page
+def test_the_python_examples_run(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As they stand, each by itself, without ranks on disk, as a new user has none."""
+    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", "")
+    for example in blocks("python", PAGES[folder]):
+        printed(example)
+
+
 def test_the_library_example_prints_what_it_says() -> None:
-    """The ten lines run as they stand, on the default ledger."""
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out):
-        exec(compile(blocks("python")[0], "README.rst", "exec"), {})
-    expected = re.sub(r"^ +", "", literal_after("This prints"), flags=re.MULTILINE)
-    assert out.getvalue().strip() == expected
+    """On the default ledger."""
+    assert printed(blocks("python", README)[0]) == literal_after("This prints", README)
     assert Path("coreason-budget.db").exists()
 
 
 def test_the_pricing_example_answers_what_it_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without ranks on disk, as a new user has none."""
+    """The day on which the table was last compared with its source aside."""
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", "")
-    out = io.StringIO()
-    with contextlib.redirect_stdout(out):
-        exec(compile(blocks("python")[1], "README.rst", "exec"), {})
-    expected = re.sub(r"^    ", "", literal_after("It answers"), flags=re.MULTILINE)
-    # The day on which the table was last compared with its source.
-    dated = re.compile(r"price of \d{4}-\d\d-\d\d")
-    assert dated.sub("price of DAY", out.getvalue().strip()) == dated.sub("price of DAY", expected)
+    page, dated = PAGES["coreason_budget/pricing"], re.compile(r"price of \d{4}-\d\d-\d\d")
+    expected = literal_after("It answers", page)
+    assert dated.sub("price of DAY", printed(blocks("python", page)[0])) == dated.sub("price of DAY", expected)
 
 
-def test_the_other_python_examples_run() -> None:
-    """The blueprint and the ledger of one's own, as they stand."""
+def test_the_blueprint_serves() -> None:
+    """In an application of one's own."""
     from flask import Flask
-
-    from coreason_budget import BudgetManager
 
     app = Flask("example")
     budget = BudgetManager(BudgetConfig(ledger_url="memory://"))
-    exec(literal_after("In a Flask application of your own").replace("    ", ""), {"app": app, "budget": budget})
+    page = PAGES["coreason_budget/server"]
+    exec(literal_after("A Flask application takes the same calls", page), {"app": app, "budget": budget})
     assert app.test_client().get("/budget/health").status_code == 200
+
+
+def test_the_contract_of_a_ledger_of_ones_own_is_there() -> None:
+    """The class of the example has its tests."""
     names: dict[str, Any] = {"__name__": "example"}
-    exec(blocks("python")[2], names)
+    exec(blocks("python", PAGES["coreason_budget/ledger"])[0], names)
     assert any(name.startswith("test_") for name in dir(names["TestMyLedger"]))
 
 
-def test_the_limits_file_is_read(tmp_path: Path) -> None:
-    """Every line of it is a limit."""
-    path = tmp_path / "limits.yaml"
-    path.write_text(blocks("yaml")[0])
-    file = read_limits_file(path)
-    assert file.timezone == "Europe/Berlin"
-    assert len(file.limits) == 8
+def test_the_recipe_for_a_stream_settles_with_its_last_usage() -> None:
+    """On a client that streams as OpenAI's does: the usage comes with the last chunk, and only if it is asked for."""
+
+    def create(*, stream: bool, stream_options: dict[str, bool], **call: Any) -> Iterator[Any]:
+        assert stream
+        assert stream_options == {"include_usage": True}
+        for text in ("Hel", "lo"):
+            yield SimpleNamespace(text=text, usage=None)
+        counts = {"prompt_tokens": 1200, "completion_tokens": 300, "total_tokens": 1500}
+        yield SimpleNamespace(text="", usage=counts, model="gpt-4o")
+
+    recipe = textwrap.indent(literal_after("Settle with the last chunk", PAGES["coreason_budget"]), "    ")
+    client = SimpleNamespace(chat=SimpleNamespace(completions=SimpleNamespace(create=create)))
+    budget = BudgetManager(BudgetConfig(ledger_url="memory://"))
+    names: dict[str, Any] = {"budget": budget, "client": client, "user": "alice", "n": 1200, "messages": []}
+    exec(f"def chunks():\n{recipe}", names)
+    assert "".join(chunk.text for chunk in names["chunks"]()) == "Hello"
+    assert {b.scope: (str(b.spent), b.reserved) for b in budget.usage("alice")}["user/alice"] == ("0.006", 0)
+
+
+def test_the_limits_files_are_read(tmp_path: Path) -> None:
+    """Every line of them is a limit."""
+    path, counts = tmp_path / "limits.yaml", []
+    for example in blocks("yaml", PAGES["coreason_budget/limits"]):
+        path.write_text(example)
+        counts.append(len(read_limits_file(path).limits))
+        assert counts[-1] == example.count("{scope: ")
+    assert counts[0] == 8
 
 
 def test_the_price_override_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """The variable works as it is written."""
-    from coreason_budget import BudgetManager
-
-    line = next(line for line in README.splitlines() if line.strip().startswith(f"{PREFIX}MODEL_PRICE_OVERRIDES="))
+    page = PAGES["coreason_budget/pricing"]
+    line = next(line for line in page.splitlines() if line.strip().startswith(f"{PREFIX}MODEL_PRICE_OVERRIDES="))
     name, _, value = shlex.split(line)[0].partition("=")
     monkeypatch.setenv(name, value)
     assert BudgetManager().pricing.calculate("my-model", 1_000_000, 1_000_000) == 5
@@ -110,7 +176,7 @@ def test_the_price_override_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_setting_is_listed_with_its_default() -> None:
     """The table is what the fields say."""
-    rows = re.findall(r"   \* - (.*)\n     -(.*)\n     - (.*)\n", README.split("Settings\n----")[1])
+    rows = re.findall(r"   \* - (.*)\n     -(.*)\n     - (.*)\n", PAGES["deploy"].split("Settings\n----")[1])
     listed = [(name.strip("`"), default.strip(" `"), meaning.replace("``", "`")) for name, default, meaning in rows[1:]]
     assert listed == [(s.variable.removeprefix(PREFIX), s.value, s.help) for s in describe(BudgetConfig())]
     assert len(listed) == len(fields(BudgetConfig))
@@ -125,10 +191,10 @@ def service(tmp_path: Path) -> Iterator[str]:
 
 @pytest.mark.service
 def test_the_curl_examples_answer_what_is_printed(service: str) -> None:
-    """Ids and moments aside, every answer is the one that stands there."""
+    """Ids and moments aside, every answer is the one that stands there, page after page."""
     made: dict[str, str] = {}
     seen = 0
-    for block in blocks("console"):
+    for block in [block for page in PAGES.values() for block in blocks("console", page)]:
         for command, answer in re.findall(r"^\$ (curl .*)\n((?:[^$\n].*\n)+)", block, re.MULTILINE):
             for written, real in made.items():
                 command = command.replace(written, real)
@@ -176,8 +242,9 @@ def compare(written: Any, real: Any, made: dict[str, str], name: str = "") -> No
 
 
 def test_the_command_line_examples_work() -> None:
-    """The commands that need no ledger set up run and exit with 0."""
-    for block in blocks("console"):
+    """On a ledger that somebody has used, they run and exit with 0."""
+    BudgetManager().record_spend("user_123", 1)
+    for block in [block for page in PAGES.values() for block in blocks("console", page)]:
         for line in re.findall(r"^\$ coreason-budget (.*)$", block, re.MULTILINE):
             done = subprocess.run([sys.executable, "-m", "coreason_budget", *shlex.split(line)], capture_output=True)
             assert done.returncode == 0, done.stderr

@@ -45,5 +45,5 @@ def serve(**settings: Any) -> None:
         with failing():
             runner.serve(BudgetConfig(**{name: value for name, value in settings.items() if value is not None}))
     except ModuleNotFoundError as error:
-        click.echo(f"coreason-budget: serve needs {error.name}: pip install 'coreason-budget[server]'", err=True)
+        click.echo(f"coreason-budget: serve needs {error.name}: pip install '.[server]' in the clone", err=True)
         sys.exit(WRONG)

@@ -304,7 +304,7 @@ def test_without_click_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, capsy
     with pytest.raises(SystemExit) as stop:
         main()
     assert stop.value.code == 2
-    assert "pip install 'coreason-budget[server]'" in capsys.readouterr().err
+    assert "pip install '.[server]' in the clone" in capsys.readouterr().err
 
 
 def test_only_serve_needs_flask_and_gunicorn() -> None:
@@ -313,7 +313,7 @@ def test_only_serve_needs_flask_and_gunicorn() -> None:
     assert python(hidden + "cli(['check', 'alice'])").returncode == 0
     refused = python(hidden + "cli(['serve'])")
     assert refused.returncode == 2
-    assert "pip install 'coreason-budget[server]'" in refused.stderr
+    assert "pip install '.[server]' in the clone" in refused.stderr
 
 
 READING = ("usage", "reservations", "audit", "export", "ledger status", "ledger accept --yes", "outbox")
