@@ -103,6 +103,30 @@ def test_a_circle_is_found(graph: dict[str, set[str]], found: set[str]) -> None:
     assert circles(graph) == found
 
 
+# Modules that only compute: what they are given, and what they give. Client, service and commands share them.
+PURE = ("errors", "money", "moments", "model", "refusals", "wire", "books.values")
+_OUTSIDE = {"asyncio", "click", "flask", "http", "io", "logging", "os", "pathlib", "socket", "sqlite3", "subprocess"}
+
+
+def reaches_out(name: str, source: str) -> set[str]:
+    """What of the world a module of `PURE` imports."""
+    if not any(name == place or name.startswith(f"{place}.") for place in PURE):
+        return set()
+    return {found.partition(".")[0] for found, _ in imports(f"coreason_budget.{name}", source)} & _OUTSIDE
+
+
+@pytest.mark.parametrize("module", _sources())
+def test_values_and_the_wire_only_compute(module: str) -> None:
+    """No file, no network, no framework, no log."""
+    assert reaches_out(module, _sources()[module]) == set()
+
+
+def test_a_reach_out_is_found() -> None:
+    """The naive control; and the same import elsewhere is none."""
+    assert reaches_out("wire.problems", "def f():\n    import flask\n    from os import path") == {"flask", "os"}
+    assert reaches_out("server.app", "import flask") == set()
+
+
 def proof(module: str) -> Path | None:
     """The test file of a module: of its name in its folder, or the one that the table names."""
     folder, _, name = module.rpartition(".")
