@@ -48,6 +48,8 @@ class Model:
         return sum(n for who, n in self.booked.items() if user in (None, who)) + held, held
 
     def fits(self, user: str, amount: int) -> bool:
+        if not amount:  # What costs nothing passes limits in USD.
+            return True
         return self.used(user)[0] + amount <= LIMITS["user"] and self.used()[0] + amount <= LIMITS["global"]
 
     def wait(self, seconds: int) -> None:
@@ -81,7 +83,7 @@ class Budgets(RuleBasedStateMachine):
     @rule(user=USERS, amount=AMOUNTS, ttl_s=TTLS)
     def reserve(self, user: str, amount: int, ttl_s: int) -> None:
         key = f"r{next(self.data)}"
-        fits = self.model.fits(user, max(amount, 1))
+        fits = self.model.fits(user, amount)
         try:
             hold = self.guard.reserve(Subject(user), Amounts(amount), ttl_s=ttl_s, idempotency_key=key)
         except BudgetExceededError:
@@ -90,7 +92,7 @@ class Budgets(RuleBasedStateMachine):
         assert fits
         assert not hold.replayed
         self.reserves.append((key, user, amount, ttl_s, hold.reservation_id))
-        self.model.held[hold.reservation_id] = (user, max(amount, 1), self.model.now_s + ttl_s)
+        self.model.held[hold.reservation_id] = (user, amount, self.model.now_s + ttl_s)
 
     @rule(user=USERS, amount=AMOUNTS)
     def charge(self, user: str, amount: int) -> None:
@@ -125,7 +127,7 @@ class Budgets(RuleBasedStateMachine):
     @rule(data=st.data(), verb=st.sampled_from(["settle", "release", "lapse"]), cost=st.integers(0, 130))
     def end(self, data: st.DataObject, verb: str, cost: int) -> None:
         _, user, asked, _, id = data.draw(st.sampled_from(self.reserves))
-        booked = {"settle": cost, "release": 0, "lapse": max(asked, 1)}[verb]
+        booked = {"settle": cost, "release": 0, "lapse": asked}[verb]
         before = self.ended.get(id)
         is_held, wanted = id in self.model.held, (verb, user, booked)
         may_correct = verb != "lapse" and (before is None or before[0] == "lapse")
@@ -143,7 +145,7 @@ class Budgets(RuleBasedStateMachine):
         assert receipt.amounts.usd_nanos == booked
         if receipt.replayed:
             return
-        _, held, _ = self.model.held.pop(id, (user, max(asked, 1), 0))
+        _, held, _ = self.model.held.pop(id, (user, asked, 0))
         self.model.booked[user] += booked - (0 if is_held else held)
         self.ended[id] = wanted
 
