@@ -22,7 +22,7 @@ from attrs import evolve
 from coreason_budget.errors import InvalidAmountError
 from coreason_budget.pricing.buckets import Usage
 from coreason_budget.pricing.price import STANDARD
-from coreason_budget.pricing.usage.answer import Found, hint, locate
+from coreason_budget.pricing.usage.answer import Found, hint, locate, told_by_property
 from coreason_budget.pricing.usage.families import FAMILIES
 from coreason_budget.pricing.usage.family import Family
 from coreason_budget.pricing.usage.fees import fees_beside
@@ -62,6 +62,8 @@ def read_report(source: object, service: str = STANDARD) -> Report:
         by_model = _by_model(source, service)
         if by_model is not None:
             return by_model
+        if (inner := told_by_property(source)) is not None:
+            return read_report(inner, service)
         marks = "usage, " + ", ".join(dict.fromkeys(family.marks[0] for family in FAMILIES.all))
         problem = f"usage: {type(source).__name__} has none of {marks}{hint(source, FAMILIES.find)}"
         raise InvalidAmountError(problem, field="usage")

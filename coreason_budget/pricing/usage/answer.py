@@ -14,7 +14,7 @@ from coreason_budget.pricing.usage.fields import Fields, fields_of, is_absent, w
 
 _INSIDE = ("usage", "usage_metadata", "usageMetadata", "meta", "usage_details", "token_usage", "metrics")
 # Where frameworks keep the provider's own answer or usage, which tells more than what they make of it.
-_ORIGINALS = ("raw", "inner_content", "completion", "response_metadata", "providerMetadata")
+_ORIGINALS = ("raw", "inner_content", "completion", "provider_data", "response_metadata", "providerMetadata")
 _PLACES = (*_ORIGINALS, *_INSIDE)
 # What an event or a wrapper has around the answer.
 _ENVELOPES = ("response", "data", "delta", "metadata", "message", "x_groq", "result", "context_wrapper")
@@ -153,6 +153,12 @@ def _of_events(events: Sequence[Any], find: Find) -> Found | None:
     told = {name: value for name, value in last.usage.items() if not is_absent(value)}
     begun = {name: value for name, value in fields_of(start.get("usage")).items() if name != "output_tokens"}
     return Found(last.family, {**begun, **told}, (*last.around, start))
+
+
+def told_by_property(source: object) -> object | None:
+    """Give the usage of an object that computes it (pydantic-ai's results, Haystack's messages), None if none does."""
+    names = (name for name in ("usage", "meta") if isinstance(getattr(type(source), name, None), property))
+    return next((getattr(source, name) for name in names), None)
 
 
 def hint(source: object, find: Find) -> str:

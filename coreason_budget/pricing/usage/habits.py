@@ -56,6 +56,8 @@ class Habits:
         untold_ttl: How long writes are kept of which nobody tells: ``written_5m`` or ``written_1h``.
         rest_is_reasoning: What only the total tells is reasoning, where the model's maker counts it beside.
         outgrows_split: Writes may be more than their split: of what came on top nobody knows the time.
+        doubts: Where the maker counts the cache beside the input, and its total fits a cache inside as well, the
+            usage is refused: so do gateways count.
         of: Other habits for the models of some providers.
         loses_writes: It has no place for what was written to a cache. A model whose maker counts the cache beside
             the input is refused then: if cached tokens are told at all where the input lacks the writes
@@ -68,6 +70,7 @@ class Habits:
     untold_ttl: str = "written_5m"
     outgrows_split: bool = False
     rest_is_reasoning: bool = False
+    doubts: bool = False
     of: Mapping[str, Habits] = Factory(dict)
     loses_writes: Literal["", "beside", "inside"] = ""
 
@@ -228,10 +231,21 @@ def _choose(told: _Counts, habits: Habits, maker: Maker | None, written: int) ->
         _refuse_parts(told, cached)
     if "total" not in told.was_told:
         return (*options[0], 0)
-    for option in options:
-        if told["total"] == _sum(told, cached, *option):
-            return (*option, 0)
+    fitting = [option for option in options if told["total"] == _sum(told, cached, *option)]
+    if habits.doubts and cached and maker is not None and not maker.cached_in_input:
+        _refuse_doubt(told, {cache in _IN_WHOLE for cache, _ in fitting})
+    if fitting:
+        return (*fitting[0], 0)
     return _unlisted(told, habits, maker, cached, options)
+
+
+def _refuse_doubt(told: _Counts, inside: set[bool]) -> None:
+    if len(inside) == 2:
+        name = told.name("prompt")
+        raise InvalidAmountError(
+            f"{name}: {told.name('total')} does not tell whether the cache is part of it; pass the provider's own answer",
+            field=name,
+        )
 
 
 def _ordered(allowed: tuple[Habit, ...], in_whole: bool | None, asks_maker: bool) -> list[Habit]:

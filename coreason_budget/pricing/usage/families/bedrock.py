@@ -42,6 +42,6 @@ CONVERSE = Family(
     "bedrock.converse",
     ("inputTokens",),
     _TABLE,
-    Habits(cache=(BESIDE, APART, INSIDE), by_maker=True, rest_is_reasoning=True),
+    Habits(cache=(BESIDE, APART, INSIDE), by_maker=True, doubts=True, rest_is_reasoning=True),
     needs=(("inputTokens",), ("outputTokens",)),
 )
