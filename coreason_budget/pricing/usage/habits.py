@@ -243,7 +243,7 @@ def _refuse_doubt(told: _Counts, inside: set[bool]) -> None:
     if len(inside) == 2:
         name = told.name("prompt")
         raise InvalidAmountError(
-            f"{name}: {told.name('total')} does not tell whether the cache is part of it; pass the provider's own answer",
+            f"{name}: {told.name('total')} does not tell whether the cache is part of it; pass the provider's answer",
             field=name,
         )
 
