@@ -18,13 +18,14 @@ _BEDROCK = (
     r"(?P<id>.+?)(?:-v[0-9](?::[0-9])?)?"
 )
 _DATABRICKS = r"(?P<place>databricks/)(?P<maker>databricks-)(?P<id>.+)"
-_FRAMES = (_BEDROCK, _DATABRICKS)
+_ORACLE = r"(?P<place>oci/)(?P<maker>[a-z0-9]+\.)(?P<id>.+)"
+_FRAMES = (_BEDROCK, _DATABRICKS, _ORACLE)
 _ENDINGS = ("", "-v1:0", "-v1", "-v2:0")
 # A part of an id that chooses the price: the same id without it is another price.
 _PLACE = r"eu|us|apac|us-gov|global|global-standard|[a-z]{2}(?:-gov)?-[a-z]+-[0-9]"
 _DATE = r"20[0-9]{2}-[01][0-9]-[0-3][0-9]|20[0-9]{6}"
 _DATED = rf"(?P<model>.+?)[-@](?:{_DATE})"
-_VERSION = rf"(?P<model>.+?)[-@](?:{_DATE}|[01][0-9]-[0-3][0-9]|[01][0-9]-20[0-9]{{2}}|[0-9]{{4}}|00[1-9])"
+_VERSION = rf"(?P<model>.+?)[-@](?:{_DATE}|[01][0-9]-[0-3][0-9]|[01][0-9]-20[0-9]{{2}}|[0-9]{{4}}|[0-9]{{6}}|00[1-9])"
 
 
 def priced_model(catalog: Catalog, answered: str, reserved: str) -> str:
@@ -57,7 +58,8 @@ def priced_model(catalog: Catalog, answered: str, reserved: str) -> str:
     elsewhere = _elsewhere(catalog, answered)
     if elsewhere is not None and (is_open or (elsewhere.provider == host and not _has_place(whole))):
         return answered
-    return _same(answered, reserved, _is_another_name(answered, whole) or _is_another_name(answered, reserved))
+    is_same = _is_another_name(answered, whole) or _is_another_name(answered, reserved)
+    return _same(answered, reserved, is_same or _has_one_maker_s_entry(elsewhere, catalog, whole))
 
 
 def same_model(catalog: Catalog, answered: str, reserved: str) -> bool:
@@ -97,8 +99,15 @@ def _framed(match: re.Match[str], tail: str) -> Iterator[str]:
     inner = match_all(_BEDROCK, f"bedrock/{tail}")
     if inner is not None and match.re.pattern == _BEDROCK:
         yield f"bedrock/{tail}" if _has_place(inner.string) else match["place"] + tail
-    for model in _spellings(inner["id"] if inner else tail):
-        yield from (match["place"] + match["maker"] + model + ending for ending in _ENDINGS)
+    model = inner["id"] if inner else tail
+    for spelled in _plain(model) if match.re.pattern == _DATABRICKS else _spellings(model):
+        yield from (match["place"] + match["maker"] + spelled + ending for ending in _ENDINGS)
+
+
+def _plain(model: str) -> Iterator[str]:
+    """Give an id as Databricks has it, without points and versions."""
+    match = match_all(_VERSION, model)
+    yield from (one.replace(".", "-") for one in (model, match["model"] if match else model))
 
 
 def _beside(whole: str, tail: str) -> Iterator[str]:
@@ -151,6 +160,14 @@ def _is_another_name(answered: str, whole: str) -> bool:
 
 def _unframed(name: str) -> list[list[str]]:
     return [_path(match["id"]) for frame in _FRAMES if (match := match_all(frame, name)) is not None]
+
+
+def _has_one_maker_s_entry(elsewhere: ModelPrice | None, catalog: Catalog, whole: str) -> bool:
+    """Say whether the answered id and the host's name for its model are two names of one model at its maker."""
+    tail = whole.rpartition("/")[2]
+    return elsewhere is not None and any(
+        _elsewhere(catalog, "/".join(one)) == elsewhere for one in ([tail], *_unframed(whole))
+    )
 
 
 def _path(name: str) -> list[str]:
