@@ -19,6 +19,7 @@ from coreason_budget.server import create_app
         ("POST", "/check", 400),
         ("GET", "/usage?no=1", 400),
         ("GET", "/nowhere", 404),
+        ("POST", "/check/", 404),
         ("DELETE", "/usage", 405),
     ],
 )
@@ -26,6 +27,7 @@ def test_no_answer_is_kept_or_taken_for_a_page(client: FlaskClient, method: str,
     """Answers and errors alike: a cached verdict is a wrong one."""
     answer = client.open(path, method=method, json={})
     assert answer.status_code == status
+    assert answer.content_type in ("application/json", "application/problem+json")
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
