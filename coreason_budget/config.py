@@ -23,10 +23,11 @@ from attrs import Attribute, Factory, field, fields, frozen
 from dotenv import dotenv_values
 
 from coreason_budget.errors import BudgetError, ConfigError, InvalidIdError
+from coreason_budget.ids import MAX_TTL_S, MIN_TTL_S
 from coreason_budget.ledger.urls import file_of, scheme_of
 from coreason_budget.limits.slips import check_kind
 from coreason_budget.limits.uncounted import POLICIES
-from coreason_budget.model import MAX_TTL_S, MIN_TTL_S, Limit
+from coreason_budget.model import Limit
 from coreason_budget.money import Usd, to_limit_nanos, to_usd
 from coreason_budget.windows import load_zone
 

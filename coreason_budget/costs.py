@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from coreason_budget.errors import InvalidAmountError, LedgerCorruptError
+from coreason_budget.ids import check_count
 from coreason_budget.ledger.base import GIVEN, Priced
-from coreason_budget.model import Amounts, Balance, check_count
+from coreason_budget.model import Amounts, Balance
 from coreason_budget.money import MAX_OPERATION_NANOS
 from coreason_budget.pricing import PricingEngine
 from coreason_budget.pricing.price import STANDARD

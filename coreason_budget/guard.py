@@ -10,23 +10,12 @@ from functools import partial
 from typing import TypeAlias
 
 from coreason_budget.errors import ConfigError, InvalidAmountError, InvalidIdError
+from coreason_budget.ids import MAX_RESERVATION_ID_BYTES, MAX_TTL_S, MIN_TTL_S, check_id
 from coreason_budget.ledger.base import GIVEN, Charge, End, Ledger, Outcome, Priced, Refused, Reserve
 from coreason_budget.ledger.record import KEEP_CALLERS_US, KEEP_MADE_US, op_id_of
 from coreason_budget.ledger.rules import refusal
 from coreason_budget.limits import LimitBook, LiveBook
-from coreason_budget.model import (
-    MAX_RESERVATION_ID_BYTES,
-    MAX_TTL_S,
-    MIN_TTL_S,
-    Amounts,
-    Balance,
-    Entry,
-    Hold,
-    Receipt,
-    Subject,
-    Verdict,
-    check_id,
-)
+from coreason_budget.model import Amounts, Balance, Entry, Hold, Receipt, Subject, Verdict
 from coreason_budget.money import MAX_ACCOUNT, MAX_OPERATION_NANOS
 from coreason_budget.refusals import Fits, amount_text, exceeded
 

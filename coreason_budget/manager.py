@@ -16,11 +16,12 @@ from coreason_budget.errors import BudgetExceededError, ConfigError
 from coreason_budget.events.hooks import Chain, Hooks
 from coreason_budget.events.log import EventLog
 from coreason_budget.guard import BudgetGuard, receipt_of
+from coreason_budget.ids import check_id
 from coreason_budget.ledger import Backend, open_ledger
 from coreason_budget.ledger.base import Clock, Priced
 from coreason_budget.limits import Limit, LimitBook, LiveBook
 from coreason_budget.limits.uncounted import UncountedTokens
-from coreason_budget.model import Amounts, Balance, Entry, Receipt, Subject, Verdict, check_id
+from coreason_budget.model import Amounts, Balance, Entry, Receipt, Subject, Verdict
 from coreason_budget.money import Usd, to_nanos
 from coreason_budget.pricing import PricingEngine
 from coreason_budget.pricing.price import STANDARD

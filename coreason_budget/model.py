@@ -6,7 +6,6 @@ requests. Public properties turn usd amounts into ``Decimal`` USD.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -14,61 +13,18 @@ from typing import Any, TypeAlias
 
 from attrs import field, frozen
 
-from coreason_budget.errors import InvalidAmountError, InvalidIdError
+from coreason_budget.errors import InvalidIdError
+from coreason_budget.ids import MAX_TAGS, check_id, check_tag_kind
 from coreason_budget.moments import US_PER_S, to_moment
 from coreason_budget.money import to_usd
 
-BUILT_IN_KINDS = ("user", "project", "model", "global")
 WINDOWS = ("minute", "hour", "day", "week", "month", "total")
 UNITS = ("usd", "tokens", "requests")
-MAX_TAGS = 8
-MAX_TOKENS = 10**12
-MIN_TTL_S = 0.001
-MAX_TTL_S = 24 * 3600
-MAX_ID_BYTES = 256
-MAX_RESERVATION_ID_BYTES = 320
-
-ID_PATTERN = r"[^\x00-\x1f\x7f-\x9f]+"
-KIND_PATTERN = r"[a-z][a-z0-9_]{0,63}"
-
-_ID = re.compile(ID_PATTERN)
-_KIND = re.compile(KIND_PATTERN, re.ASCII)
 _DAY_S = 24 * 3600
 # An account outlives its window by more than the longest ttl plus the 24 h in which a late
 # ending may still correct it.
 _SHORT_LIFE_S = 49 * 3600
 _LIFE_S = 7 * _DAY_S
-
-
-def check_id(value: object, field: str, max_bytes: int = MAX_ID_BYTES) -> str:
-    """Give ``value`` back if it is an id: 1 to ``max_bytes`` UTF-8 bytes without control characters.
-
-    Raises:
-        InvalidIdError: It is not. Names ``field``.
-    """
-    if not isinstance(value, str):
-        raise InvalidIdError(f"{field}: must be text, not {type(value).__name__}", field=field)
-    if not _ID.fullmatch(value):
-        raise InvalidIdError(f"{field}: must be 1 to {max_bytes} bytes of text without control characters", field=field)
-    try:
-        size = len(value) if value.isascii() else len(value.encode())
-    except UnicodeEncodeError:
-        raise InvalidIdError(f"{field}: is not valid Unicode text", field=field) from None
-    if size > max_bytes:
-        raise InvalidIdError(f"{field}: is {size} bytes long; at most {max_bytes} are allowed", field=field)
-    # A str subclass (an enum, say) may print as something else than it compares as.
-    return value if type(value) is str else str.__str__(value)
-
-
-def check_count(value: object, field: str) -> int:
-    """Give ``value`` back if it is a count of tokens from 0 to 10**12.
-
-    Raises:
-        InvalidAmountError: It is not. Names ``field``.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_TOKENS:
-        raise InvalidAmountError(f"{field}: must be a whole number from 0 to 10**12", field=field)
-    return value
 
 
 @frozen
@@ -136,19 +92,6 @@ def _check_tags(tags: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     if len(tags) > MAX_TAGS:
         raise InvalidIdError(f"tags: {len(tags)} are too many; at most {MAX_TAGS} are allowed", field="tags")
     return tuple(sorted((check_tag_kind(kind), check_id(id, f"tags.{kind}")) for kind, id in tags.items()))
-
-
-def check_tag_kind(kind: object, field: str = "tags") -> str:
-    """Give a tag's kind back if it is one of the caller's own.
-
-    Raises:
-        InvalidIdError: Not ``[a-z][a-z0-9_]*`` of at most 64 characters, or a built-in kind.
-    """
-    if not isinstance(kind, str) or not _KIND.fullmatch(kind):
-        raise InvalidIdError(f"{field}: a kind must match [a-z][a-z0-9_]*, at most 64 characters", field=field)
-    if kind in BUILT_IN_KINDS:
-        raise InvalidIdError(f"{field}: {kind!r} is a built-in scope and cannot be a tag", field=field)
-    return kind if type(kind) is str else str.__str__(kind)
 
 
 @frozen

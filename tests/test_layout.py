@@ -14,9 +14,9 @@ MODULES = {
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
     for path in sorted(PACKAGE.rglob("*.py"))
 }
-_LAYERS = ("errors", "moments", "money", "model", "windows", "limits")
+_LAYERS = ("errors", "ids", "moments", "money", "model", "windows", "limits")
 _RULES = ("ledger.named", "ledger.record", "ledger.journal", "ledger.base", "ledger.rules", "ledger.epoch")
-_FRONT = ("manager", "reservation", "config", "errors", "moments", "model", "money")
+_FRONT = ("manager", "reservation", "config", "errors", "ids", "moments", "model", "money")
 
 # Folders whose modules may import each other.
 FOLDERS = (
@@ -39,9 +39,10 @@ MAY_IMPORT = {
     "errors": (),
     "moments": (),
     "money": ("errors",),
-    "model": ("errors", "moments", "money"),
-    "windows": ("errors", "money", "model"),
-    "limits": ("errors", "money", "model", "windows"),
+    "ids": ("errors",),
+    "model": ("errors", "ids", "moments", "money"),
+    "windows": ("errors", "ids", "money", "model"),
+    "limits": ("errors", "ids", "money", "model", "windows"),
     "limits.file": (*_LAYERS, "yaml_nodes"),
     "yaml_nodes": ("errors",),
     "config": (*_LAYERS, "ledger.urls"),
@@ -64,15 +65,15 @@ MAY_IMPORT = {
     "books": (*_LAYERS, *_RULES, "config", "outbox"),
     "books.values": _LAYERS,
     "reservation": (*_LAYERS,),
-    "pricing": ("errors", "money", "yaml_nodes"),
-    "costs": ("errors", "money", "model", "pricing", "ledger.base"),
+    "pricing": ("errors", "ids", "money", "yaml_nodes"),
+    "costs": ("errors", "ids", "money", "model", "pricing", "ledger.base"),
     "outbox": (*_LAYERS, *_RULES, "ledger.wrapped", "storage"),
     "manager": (
         *_LAYERS, "config", "ledger", "ledger.base", "guard", "reservation", "pricing", "costs",
         "outbox", "books", "events",
     ),
     "events": ("errors", "model", "refusals"),
-    "wire": ("errors", "moments", "money", "model", "reservation", "books.values"),
+    "wire": ("errors", "ids", "moments", "money", "model", "reservation", "books.values"),
     "server": ("", *_FRONT, "wire"),
     "cli": ("", *_FRONT, "wire", "books", "pricing"),
     "cli.service": ("", *_FRONT, "wire", "cli", "server"),

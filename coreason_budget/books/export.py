@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
+from coreason_budget.ids import BUILT_IN_KINDS
 from coreason_budget.ledger.journal import JournalEntry, Movement
-from coreason_budget.model import BUILT_IN_KINDS, Scope
+from coreason_budget.model import Scope
 from coreason_budget.moments import US_PER_S, to_moment
 from coreason_budget.money import usd_text
 

@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 from attrs import frozen
 
 from coreason_budget.errors import BudgetError
+from coreason_budget.ids import BUILT_IN_KINDS
 from coreason_budget.limits.slips import check_scope, doubt, same_model
-from coreason_budget.model import BUILT_IN_KINDS, UNITS, WINDOWS, Limit
+from coreason_budget.model import UNITS, WINDOWS, Limit
 from coreason_budget.money import to_limit_nanos
 from coreason_budget.windows import load_zone
 from coreason_budget.yaml_nodes import Reader, line_of, meant

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from difflib import SequenceMatcher
 
 from coreason_budget.errors import InvalidIdError
-from coreason_budget.model import BUILT_IN_KINDS, WINDOWS, check_id, check_tag_kind
+from coreason_budget.ids import BUILT_IN_KINDS, check_id, check_tag_kind
+from coreason_budget.model import WINDOWS
 
 _ENDING = re.compile(r"(?<=...)(ids?|names?|s)\Z")
 _OTHER_SEPARATOR = re.compile(r"(?P<kind>[A-Za-z]\w*)\s*[:=.|\\>, -]+\s*(?P<id>\S.*)", re.ASCII)

@@ -10,9 +10,10 @@ from typing import Any, TypedDict
 import attrs
 
 from coreason_budget.errors import InvalidAmountError, UnknownModelError
+from coreason_budget.ids import MAX_TOKENS, check_count
 from coreason_budget.money import ceil_div
 from coreason_budget.pricing import tokens
-from coreason_budget.pricing.buckets import MAX_TOKENS, check_count, check_seconds
+from coreason_budget.pricing.buckets import check_seconds
 from coreason_budget.pricing.price import MILLION, STANDARD, ModelPrice, Period, Rates
 
 

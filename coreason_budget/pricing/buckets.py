@@ -10,21 +10,10 @@ from typing import Any
 import attrs
 
 from coreason_budget.errors import InvalidAmountError
+from coreason_budget.ids import MAX_TOKENS, check_count, shown
 from coreason_budget.pricing.price import BUCKETS, PROMPT, STANDARD, Count
 
-MAX_TOKENS = 10**12
 _FINEST_EXPONENT = -40
-
-
-def check_count(value: object, field: str) -> int:
-    """Give a count back: a whole number from 0 to 10**12.
-
-    Raises:
-        InvalidAmountError: Anything else, booleans too; names ``field``.
-    """
-    if type(value) is not int or not 0 <= value <= MAX_TOKENS:
-        raise InvalidAmountError(f"{field}: {_shown(value)} is not a whole number from 0 to 10**12", field=field)
-    return value
 
 
 def check_seconds(value: object, field: str = "seconds") -> int | Decimal:
@@ -41,14 +30,7 @@ def check_seconds(value: object, field: str = "seconds") -> int | Decimal:
             return int(exact) if exact == exact.to_integral_value() else exact
     elif type(exact) is int and 0 <= exact <= MAX_TOKENS:
         return exact
-    raise InvalidAmountError(f"{field}: {_shown(value)} is not a number of seconds from 0 to 10**12", field=field)
-
-
-def _shown(value: object) -> str:
-    # Python refuses to write out integers of thousands of digits.
-    plain = isinstance(value, float | str) or (isinstance(value, int) and value.bit_length() < 200)
-    text = repr(value) if plain else ""
-    return text if 0 < len(text) <= 63 else f"a {type(value).__name__}"
+    raise InvalidAmountError(f"{field}: {shown(value)} is not a number of seconds from 0 to 10**12", field=field)
 
 
 def _seconds(value: Any) -> int | Decimal | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TypedDict
 
-from coreason_budget.pricing.buckets import check_count, check_seconds, minus
+from coreason_budget.ids import check_count
+from coreason_budget.pricing.buckets import check_seconds, minus
 from coreason_budget.pricing.price import BUCKETS, Count, ModelPrice
 
 

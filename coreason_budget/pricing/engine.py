@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Unpack
 from attrs import evolve
 
 from coreason_budget.errors import InvalidIdError, UnknownModelError
+from coreason_budget.ids import MAX_TOKENS
 from coreason_budget.money import Usd, ceil_div, to_nanos, to_usd
 from coreason_budget.pricing import served
 from coreason_budget.pricing.bill import Item, bill, billed_searches, item_of, period_of, rates_of, total_of
 from coreason_budget.pricing.bound import Request, output_limit, read_request
-from coreason_budget.pricing.buckets import MAX_TOKENS, Usage
+from coreason_budget.pricing.buckets import Usage
 from coreason_budget.pricing.catalog import Catalog
 from coreason_budget.pricing.cost import Cost
 from coreason_budget.pricing.counts import Counts, plain, split

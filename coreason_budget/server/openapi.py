@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any
 
 from coreason_budget import __version__
-from coreason_budget.model import BUILT_IN_KINDS, KIND_PATTERN, MAX_ID_BYTES, MAX_TAGS
+from coreason_budget.ids import BUILT_IN_KINDS, KIND_PATTERN, MAX_ID_BYTES, MAX_TAGS
 from coreason_budget.server import schemas
 from coreason_budget.server.reading import KEY_HEADER, TAG, Query
 from coreason_budget.server.table import JSON, ROUTES, Route

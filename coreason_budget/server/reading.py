@@ -13,7 +13,7 @@ from attrs import frozen
 from flask import Request
 from werkzeug.exceptions import LengthRequired, RequestEntityTooLarge, RequestTimeout, UnsupportedMediaType
 
-from coreason_budget.model import check_id
+from coreason_budget.ids import check_id
 from coreason_budget.wire.problems import bad_request
 
 MAX_BODY_BYTES = 64 * 1024

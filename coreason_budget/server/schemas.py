@@ -14,7 +14,7 @@ import cattrs
 from attrs import AttrsInstance, asdict, fields_dict, frozen
 from cattrs.errors import ClassValidationError, ForbiddenExtraKeysError
 
-from coreason_budget.model import (
+from coreason_budget.ids import (
     BUILT_IN_KINDS,
     ID_PATTERN,
     KIND_PATTERN,

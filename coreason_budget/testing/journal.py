@@ -13,9 +13,10 @@ from attrs import frozen
 from coreason_budget.books.audit import audit
 from coreason_budget.errors import BudgetError, BudgetExceededError, IdempotencyConflictError, InvalidAmountError
 from coreason_budget.guard import BudgetGuard
+from coreason_budget.ids import MAX_TTL_S
 from coreason_budget.ledger.base import Priced
 from coreason_budget.ledger.journal import PAGE, JournalEntry
-from coreason_budget.model import MAX_TTL_S, Amounts, Subject
+from coreason_budget.model import Amounts, Subject
 from coreason_budget.testing.crowd import Racer, in_processes, in_threads
 from coreason_budget.testing.kit import ALICE, CENT, DAY_S, USD, LedgerKit, books, limit, usd
 

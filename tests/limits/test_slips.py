@@ -8,8 +8,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from coreason_budget import BudgetConfig, BudgetManager, ConfigError
+from coreason_budget.ids import BUILT_IN_KINDS
 from coreason_budget.limits.slips import check_scope, doubt, same_model, slip_of
-from coreason_budget.model import BUILT_IN_KINDS
 
 PRICES = {"house-model": {"input_cost_per_token": "0.000001", "output_cost_per_token": "0.000002"}}
 SLIPS = ("swap", "double", "drop", "upper", "plural")

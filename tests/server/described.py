@@ -14,7 +14,7 @@ from schemathesis.specs.openapi.checks import negative_data_rejection
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
 from coreason_budget import BudgetConfig, BudgetManager
-from coreason_budget.model import ID_PATTERN, KIND_PATTERN
+from coreason_budget.ids import ID_PATTERN, KIND_PATTERN
 from coreason_budget.server import create_app
 from coreason_budget.server.reading import SCOPES, TAG
 from coreason_budget.testing import ManualClock

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, TypeAlias
 
 from coreason_budget.errors import InvalidAmountError
-from coreason_budget.pricing.buckets import MAX_TOKENS, check_count
+from coreason_budget.ids import MAX_TOKENS, check_count
 from coreason_budget.pricing.usage.fields import Fields, fields_of, is_absent, items_of, word
 
 NOTHING = ""
