@@ -14,11 +14,12 @@ import pytest
 import redis
 
 from coreason_budget import BudgetGuard, LedgerCorruptError, LedgerUnavailableError
-from coreason_budget.books.audit import audit
+from coreason_budget.books.audit import EFFECTS, ENDS, audit
 from coreason_budget.books.values import Report
 from coreason_budget.ledger import Ledger, open_ledger
-from coreason_budget.ledger.journal import PAGE, JournalEntry, Movement, Page, read_pages
+from coreason_budget.ledger.journal import KINDS, PAGE, JournalEntry, Movement, Page, read_pages
 from coreason_budget.ledger.memory import MemoryLedger
+from coreason_budget.ledger.record import Record
 from coreason_budget.model import Account, Amounts, Scope, Subject
 from coreason_budget.testing import ManualClock
 from coreason_budget.testing.kit import ALICE, BOB, CENT, DAY_S, USD, guard_on, limit, usd
@@ -329,3 +330,57 @@ def test_it_tells_how_far_it_is() -> None:
     told: list[int] = []
     report = audit(ledger, told.append)
     assert sum(told) == report.entries + report.accounts == 7
+
+
+def known_kinds(kinds: tuple[str, ...]) -> set[str]:
+    """Those of them whose effect the audit knows."""
+    return set(kinds) & set(EFFECTS)
+
+
+def test_every_kind_of_the_journal_has_a_row() -> None:
+    """And no row is of a kind that nobody writes."""
+    assert set(EFFECTS) == known_kinds(KINDS) == set(KINDS)
+    assert known_kinds((*KINDS, "extend")) != {*KINDS, "extend"}, "the control"
+
+
+class _Told:
+    """A ledger whose journal goes on with these entries once reservations were listed, as others would write them."""
+
+    def __init__(self, inner: MemoryLedger, *later: JournalEntry) -> None:
+        self._inner = inner
+        self._later = later
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def reservations(self) -> Iterator[Record]:
+        yield from self._inner.reservations()
+        with self._inner._write() as transaction:
+            for entry in self._later:
+                transaction.move(entry.movements)
+                transaction.note(entry)
+
+
+@pytest.mark.parametrize("reserved", [0, 5 * CENT])
+def test_a_kind_of_a_later_version_drops_no_open_reservation(reserved: int) -> None:
+    """Met while the audit runs, it is booked, and whatever it names stays open; what is wrong elsewhere is found."""
+    ledger = MemoryLedger()
+    guard = guard_on(ledger, *_LIMITS)
+    hold = guard.reserve(ALICE, usd(1))
+    account = next(e.account for e in hold.entries if e.account.scope.kind == "user" and e.limit is not None)
+    moves = (Movement(account, reserved, reserved),) if reserved else ()
+    later = JournalEntry(1, "extend", hold.op_id, ("user/alice",), movements=moves, reserved_as=hold.op_id)
+    assert audit(_Told(ledger, later)).differences == ()  # type: ignore[arg-type]
+    (bob,) = [e.account for e in guard.reserve(BOB, usd(1)).entries if e.account.scope.id == "bob" and e.limit]
+    with ledger._write() as transaction:
+        transaction.move([Movement(bob, 0, -1)])
+    assert [d.account for d in audit(ledger).differences] == [bob.key]
+
+
+def test_taking_every_other_kind_for_an_end_drops_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The naive control: an audit that knows no kind but the first calls sound books wrong."""
+    ledger = MemoryLedger()
+    hold = guard_on(ledger, *_LIMITS).reserve(ALICE, usd(1))
+    later = JournalEntry(1, "extend", hold.op_id, ("user/alice",), reserved_as=hold.op_id)
+    monkeypatch.setitem(EFFECTS, "extend", ENDS)
+    assert audit(_Told(ledger, later)).differences  # type: ignore[arg-type]
