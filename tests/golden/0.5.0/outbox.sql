@@ -1,0 +1,5 @@
+CREATE TABLE entry (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, namespace TEXT NOT NULL, op_id TEXT NOT NULL, reservation TEXT NOT NULL,
+    state TEXT NOT NULL, reason TEXT NOT NULL, queued_us INTEGER NOT NULL, sent_us INTEGER, body TEXT NOT NULL
+) STRICT;
+PRAGMA user_version=1;
