@@ -17,7 +17,18 @@ _INSIDE = ("usage", "usage_metadata", "usageMetadata", "meta", "usage_details", 
 _ORIGINALS = ("raw", "inner_content", "completion", "provider_data", "response_metadata", "providerMetadata")
 _PLACES = (*_ORIGINALS, *_INSIDE)
 # What an event or a wrapper has around the answer.
-_ENVELOPES = ("response", "data", "delta", "metadata", "message", "x_groq", "result", "context_wrapper")
+_ENVELOPES: tuple[str, ...] = (
+    "response",
+    "data",
+    "delta",
+    "metadata",
+    "message",
+    "x_groq",
+    "result",
+    "context_wrapper",
+)
+# An interaction's event, a line of a batch's file, a protobuf message, what AWS puts around.
+_ENVELOPES += ("interaction", "body", "proto", "ResponseMetadata", "HTTPHeaders", "amazon-bedrock-invocationMetrics")
 _MAX_DEPTH = 4
 
 # Names under which providers report that a call ran at the standard price.
@@ -27,6 +38,8 @@ _SERVICES = {
     "on_demand": STANDARD,
     "unspecified": STANDARD,
     "service_tier_unspecified": STANDARD,
+    "service_tier_default": STANDARD,
+    "service_tier_priority": "priority",
     "traffic_type_unspecified": STANDARD,
     "on_demand_priority": "priority",
     "on_demand_flex": "flex",
@@ -92,11 +105,22 @@ def locate(source: object, find: Find) -> Found | None:
     """Find the usage of a usage, an answer, an event or the events of a stream; None where there is none.
 
     Raises:
-        InvalidAmountError: An event that starts a stream, whose counts are not the final ones.
+        InvalidAmountError: An event that starts a stream, whose counts are not the final ones; or one that ends
+            it, without what only the start tells.
     """
     if isinstance(source, Sequence) and not isinstance(source, str | bytes):
         return _of_events(source, find)
-    return _locate(fields_of(source), find, (), 0)
+    fields = fields_of(source)
+    if fields.get("type") == "message_delta":
+        _refuse_untold_times(fields_of(fields.get("usage")))
+    return _locate(fields, find, (), 0)
+
+
+def _refuse_untold_times(usage: Fields) -> None:
+    name = "cache_creation_input_tokens"
+    if usage.get(name) and is_absent(usage.get("cache_creation")):
+        problem = f"{name}: how long it is kept stands in message_start; pass the final message, or all events"
+        raise InvalidAmountError(problem, field=name)
 
 
 def _locate(fields: Fields, find: Find, around: tuple[Fields, ...], depth: int) -> Found | None:

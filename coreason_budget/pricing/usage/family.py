@@ -34,6 +34,7 @@ class Family:
         is_sum: A sum over nobody knows how many requests, unless it says so.
         tells_cost: A cost in it is the provider's own; a framework's is an estimate of its own.
         untold: The count of a role that was not told, where that is not none.
+        prefix: How its fields begin, where others stand among them: an answer's headers.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Family:
     is_sum: bool = False
     tells_cost: bool = True
     untold: Mapping[str, int] = Factory(dict)
+    prefix: str = ""
 
     def claims(self, fields: Fields) -> bool:
         """Tell whether a level is a usage of this family."""
@@ -67,6 +69,8 @@ class Family:
             else:
                 raise InvalidAmountError(f"{names[0]}: missing", field=names[0])
         told = Told()
+        if self.prefix:
+            fields = {name: value for name, value in fields.items() if name.startswith(self.prefix)}
         walk(told, fields, self.table)
         parts = None if self.parts is None else self.parts(self, fields, told, service)
         return parts if parts is not None else (self.part(told, service),)

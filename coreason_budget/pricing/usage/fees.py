@@ -34,6 +34,7 @@ def fees_beside(around: Iterable[Fields]) -> dict[str, int]:
     """
     found: Counter[str] = Counter()
     for level in around:
+        _refuse_hidden_requests(level)
         if "output" in level or "tool_usage" in level or "additional_kwargs" in level:
             tools = fields_of(level.get("tool_usage"))
             found.update(_listed(level.get("output"), tools))
@@ -92,6 +93,14 @@ _COUNTED = frozenset({"web_search_call", "image_generation_call"})
 
 def _refuse(kind: str, problem: str) -> None:
     raise InvalidAmountError(f"output: {kind} is {problem}", field="output")
+
+
+def _refuse_hidden_requests(level: Fields) -> None:
+    """Refuse an answer behind which Google's package made more requests, whose usages it does not hand out."""
+    name = "automatic_function_calling_history"
+    if level.get(name):
+        problem = f"{name}: the usage is of the last request alone; pass cost=, or make the calls one by one"
+        raise InvalidAmountError(problem, field=name)
 
 
 def _grounding(levels: Iterable[Fields]) -> Mapping[str, int]:

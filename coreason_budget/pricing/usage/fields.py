@@ -33,8 +33,18 @@ def fields_of(value: object) -> Fields:
         return {**value, **_public(own)} if own else value
     message = getattr(value, "_pb", value)
     if hasattr(message, "DESCRIPTOR") and hasattr(message, "ListFields"):
-        return {field.name: content for field, content in message.ListFields()}
+        return {field.name: _named(field, content) for field, content in message.ListFields()}
     return _attributes(value)
+
+
+def _named(field: Any, content: Any) -> Any:
+    """Give what stands in a field of a protobuf message, enumerations by name."""
+    if field.enum_type is None:
+        return content
+    names = field.enum_type.values_by_number
+    numbers = [content] if isinstance(content, int) else content
+    found = [names[number].name if number in names else number for number in numbers]
+    return found[0] if isinstance(content, int) else found
 
 
 def _attributes(value: object) -> Fields:
@@ -45,6 +55,9 @@ def _attributes(value: object) -> Fields:
         for name in (slots,) if isinstance(slots, str) else slots:
             if not name.startswith("_") and hasattr(value, name):
                 found[name] = getattr(value, name)
+        # xai-sdk's answers hold their message behind a property.
+        if "proto" in kind.__dict__ and hasattr(value, "proto"):
+            found["proto"] = value.proto
     # What pydantic's models were given beside their declared fields.
     extra = getattr(value, "__pydantic_extra__", None)
     return {**found, **extra} if isinstance(extra, Mapping) else found

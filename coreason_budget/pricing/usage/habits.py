@@ -36,6 +36,10 @@ class Maker(Protocol):
         """Its input count contains what was read from a cache and written to one; None is not known."""
 
     @property
+    def mode(self) -> str:
+        """What it makes: ``chat`` (all that writes text), ``embedding`` or ``rerank``."""
+
+    @property
     def reasoning_in_output(self) -> bool | None:
         """Its output count contains reasoning; None is not known."""
 
@@ -55,6 +59,7 @@ class Habits:
             open: names of a framework that passes on what each provider counts.
         untold_ttl: How long writes are kept of which nobody tells: ``written_5m`` or ``written_1h``.
         rest_is_reasoning: What only the total tells is reasoning, where the model's maker counts it beside.
+        reads_only: The prompt is all that is told: of embeddings and reranks, which write nothing.
         outgrows_split: Writes may be more than their split: of what came on top nobody knows the time.
         doubts: Where the maker counts the cache beside the input, and its total fits a cache inside as well, the
             usage is refused: so do gateways count.
@@ -73,6 +78,7 @@ class Habits:
     doubts: bool = False
     of: Mapping[str, Habits] = Factory(dict)
     loses_writes: Literal["", "beside", "inside"] = ""
+    reads_only: bool = False
 
 
 class _Counts(dict[str, int]):
@@ -116,6 +122,9 @@ def disjoint(
     told = _Counts(counts, names)
     habits = habits if maker is None else habits.of.get(maker.provider, habits)
     _refuse_lost_writes(told, habits, maker)
+    if habits.reads_only and (maker is None or maker.mode == "chat"):
+        name = told.name("prompt")
+        raise InvalidAmountError(f"{name}: alone it does not tell what was read from what was written", field=name)
     short, hour = _written(told, habits)
     written = short + hour
     cache, reasoning_at, rest = _choose(told, habits, maker, written)

@@ -22,8 +22,10 @@ def reported_nanos(usage: Fields) -> int | None:
     Raises:
         InvalidAmountError: It is not an amount; names the field.
     """
-    ticks, cost = usage.get("cost_in_usd_ticks"), usage.get("cost")
+    ticks, cost = usage.get("cost_in_usd_ticks", usage.get("costInUsdTicks")), usage.get("cost")
     if not is_absent(ticks):
+        # Protobuf writes 64 bits as text in JSON.
+        ticks = int(ticks) if isinstance(ticks, str) and ticks.isdecimal() else ticks
         if type(ticks) is not int:
             raise InvalidAmountError("cost_in_usd_ticks: not a whole number", field="cost_in_usd_ticks")
         return to_nanos(Decimal(ticks).scaleb(_TICK_EXPONENT), "cost_in_usd_ticks")

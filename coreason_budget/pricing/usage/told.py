@@ -138,6 +138,16 @@ def whole(role: str) -> Callable[[Told, Any, str], None]:
     return row
 
 
+def digits(role: str) -> Callable[[Told, Any, str], None]:
+    """Give the row of a count that is written as text: a header's."""
+
+    def row(told: Told, value: Any, name: str) -> None:
+        is_text = isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) < 20
+        told.tell(role, int(value) if is_text else value, name)
+
+    return row
+
+
 def modalities(form: str) -> Callable[[Told, Any, str], None]:
     """Give the row of a list of ``{modality, token_count}``, Google's; ``{}_out`` makes the role ``audio_out``.
 

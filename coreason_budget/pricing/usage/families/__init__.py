@@ -18,7 +18,9 @@ from coreason_budget.pricing.usage.families import (
     mirascope,
     openai,
     openai_agents,
+    others,
     pydantic_ai,
+    xai,
 )
 from coreason_budget.pricing.usage.family import Families
 
@@ -28,6 +30,7 @@ FAMILIES = Families(
         anthropic.MESSAGE,
         crewai.METRICS,
         haystack.GEMINI,
+        xai.SAMPLING,
         openai.PERPLEXITY,
         openai.MISTRAL,
         openai.CHAT,
@@ -41,13 +44,18 @@ FAMILIES = Families(
         pydantic_ai.USAGE,
         openai.RESPONSES,
         google.ANSWER,
+        google.INTERACTION,
         ai_sdk.DETAILED,
         ai_sdk.PLAIN,
         bedrock.CONVERSE,
+        bedrock.HEADERS,
+        bedrock.METRICS,
         agent_framework.ANTHROPIC,
         agent_framework.DETAILS,
         cohere.BILLED,
         cohere.TOKENS,
         openai.DURATION,
+        others.OLLAMA,
+        others.EMBEDDING,
     )
 )

@@ -104,4 +104,11 @@ METRICS = Family(
     _by_model,
     tells_cost=False,
 )
-CHAT = Family("agno.chat", _OWN, _TABLE, Habits(), _NEEDS, tells_cost=False)
+
+
+def _has_input(fields: Fields) -> bool:
+    # Its times are other answers' too.
+    return "input_tokens" in fields
+
+
+CHAT = Family("agno.chat", _OWN, _TABLE, Habits(), _NEEDS, _has_input, tells_cost=False)

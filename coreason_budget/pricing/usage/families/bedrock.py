@@ -1,4 +1,4 @@
-"""Amazon Bedrock's Converse: the input count excludes cache reads and writes.
+"""Amazon Bedrock: the input count excludes cache reads and writes.
 
 Others write its names and count as their provider does (strands, the Vercel AI SDK): the total tells, else
 the model's maker.
@@ -12,7 +12,7 @@ from coreason_budget.errors import InvalidAmountError
 from coreason_budget.pricing.usage.family import Family
 from coreason_budget.pricing.usage.fields import fields_of, items_of, word
 from coreason_budget.pricing.usage.habits import APART, BESIDE, INSIDE, Habits
-from coreason_budget.pricing.usage.told import Table, Told
+from coreason_budget.pricing.usage.told import NOTHING, Table, Told, digits
 
 _TTLS = {"5m": "written_5m", "1h": "written_1h"}
 
@@ -44,4 +44,34 @@ CONVERSE = Family(
     _TABLE,
     Habits(cache=(BESIDE, APART, INSIDE), by_maker=True, doubts=True, rest_is_reasoning=True),
     needs=(("inputTokens",), ("outputTokens",)),
+)
+
+_INVOKED = {
+    "input-token-count": "prompt",
+    "output-token-count": "output",
+    "cache-read-input-token-count": "cached",
+    "cache-write-input-token-count": "written",
+}
+HEADERS = Family(
+    "bedrock.headers",
+    ("x-amzn-bedrock-input-token-count",),
+    {f"x-amzn-bedrock-{name}": digits(role) for name, role in _INVOKED.items()}
+    | {"x-amzn-bedrock-invocation-latency": NOTHING},
+    Habits(cache=(APART,)),
+    needs=(("x-amzn-bedrock-input-token-count",), ("x-amzn-bedrock-output-token-count",)),
+    prefix="x-amzn-bedrock-",
+)
+METRICS = Family(
+    "bedrock.metrics",
+    ("inputTokenCount",),
+    {
+        "inputTokenCount": "prompt",
+        "outputTokenCount": "output",
+        "cacheReadInputTokenCount": "cached",
+        "cacheWriteInputTokenCount": "written",
+        "invocationLatency": NOTHING,
+        "firstByteLatency": NOTHING,
+    },
+    Habits(cache=(APART,)),
+    needs=(("inputTokenCount",), ("outputTokenCount",)),
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 from coreason_budget.pricing.buckets import check_seconds
 from coreason_budget.pricing.usage.family import Family
-from coreason_budget.pricing.usage.fields import Fields
+from coreason_budget.pricing.usage.fields import Fields, word
 from coreason_budget.pricing.usage.habits import APART, BESIDE, INSIDE, LEFT_OUT, Habits
 from coreason_budget.pricing.usage.told import NOTHING, Table, Told, adds
 
@@ -60,6 +60,9 @@ _TOOLS: Table = {
 }
 _BOTH: Table = {
     "total_tokens": "total",
+    # Shares of the input, where they stand beside it: DashScope's, Cerebras'.
+    "image_tokens": "image",
+    "video_tokens": "video",
     "server_tool_use": {
         "web_search_requests": "web_search",
         "web_fetch_requests": NOTHING,
@@ -90,6 +93,8 @@ _CHAT: Table = {
     "prompt_tokens": "prompt",
     "completion_tokens": "output",
     "prompt_tokens_details": INPUT_DETAILS,
+    # Writer's.
+    "prompt_token_details": INPUT_DETAILS,
     "input_tokens_details": INPUT_DETAILS,
     "completion_tokens_details": OUTPUT_DETAILS,
     "output_tokens_details": OUTPUT_DETAILS,
@@ -119,6 +124,12 @@ MISTRAL = Family(
     # Billed by the second beside the tokens; none told is none heard.
     untold={"per_second": 0},
 )
+
+
+def _search_context(told: Told, value: Any, name: str) -> None:
+    told.counts["search_context"] = word(value, name) or None
+
+
 # sonar-deep-research reads citations and reasons beside what its total counts.
 PERPLEXITY = Family(
     "perplexity.chat",
@@ -127,7 +138,7 @@ PERPLEXITY = Family(
         **_CHAT,
         "citation_tokens": "citations",
         "num_search_queries": "web_search",
-        "search_context_size": "search_context",
+        "search_context_size": _search_context,
     },
     Habits(reasoning=(APART,)),
     needs=(("prompt_tokens",), ("completion_tokens",)),
