@@ -7,6 +7,7 @@ from typing import Any
 from attrs import frozen
 
 from tests.pricing.usage.framework_cases import ROWS
+from tests.pricing.usage.sdk_cases import ROWS as SDK_ROWS
 
 
 @frozen
@@ -255,4 +256,5 @@ SUMS = [
     ),
 ]
 FRAMEWORKS = [Case(*row) for row in ROWS]
-CASES = [*OPENAI, *ANTHROPIC, *GOOGLE, *BEDROCK, *SUMS, *FRAMEWORKS]
+SDKS = [Case(*row) for row in SDK_ROWS]
+CASES = [*OPENAI, *ANTHROPIC, *GOOGLE, *BEDROCK, *SUMS, *FRAMEWORKS, *SDKS]

@@ -70,6 +70,42 @@ def test_a_report_is_read_again_from_its_content(case: Case) -> None:
             },
             "ttl_12h_tokens",
         ),
+        # What is written to a cache stands in message_start by time, and in no later event.
+        (
+            {
+                "type": "message_delta",
+                "usage": {"input_tokens": 9, "output_tokens": 1, "cache_creation_input_tokens": 5},
+            },
+            "message_start",
+        ),
+        # Google's package answered a tool call by itself: two requests, of which one tells its usage.
+        (
+            {
+                "usage_metadata": {"prompt_token_count": 9, "candidates_token_count": 1},
+                "automatic_function_calling_history": [{"role": "user"}, {"role": "model"}],
+            },
+            "last request alone",
+        ),
+        (
+            {
+                "total_input_tokens": 9,
+                "total_output_tokens": 1,
+                "grounding_tool_count": [{"type": "retrieval", "count": 1}],
+            },
+            "retrieval",
+        ),
+        (
+            {
+                "promptTokens": 9,
+                "promptTextTokens": 9,
+                "completionTokens": 1,
+                "serverSideToolsUsed": ["SERVER_SIDE_TOOL_IMAGE_GENERATION"],
+            },
+            "IMAGE_GENERATION",
+        ),
+        ({"x-amzn-bedrock-input-token-count": "9"}, "x-amzn-bedrock-output-token-count: missing"),
+        ({"x-amzn-bedrock-input-token-count": "nine", "x-amzn-bedrock-output-token-count": "1"}, "whole number"),
+        ({"total_tokens": 9}, "does not tell what was read from what was written"),
         ({"type": "message_start", "message": {"usage": {"input_tokens": 9, "output_tokens": 1}}}, "final message"),
     ],
 )

@@ -96,5 +96,7 @@ def is_held(case: Case, path: Path) -> bool:
     name = str(path[-1]).lower()
     if "total" in name and any(part in case.name for part in _MORE_IS_REASONING):
         return False
+    if len(list(counts_of(level_of(case.usage, path)))) == 1:
+        return False
     is_share = "details" in str(path[:-1]) or any(part in name for part in ("cache", "reasoning", "thought"))
     return not is_share and any("total" in str(other).lower() for other in level_of(case.usage, path))

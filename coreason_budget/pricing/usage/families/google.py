@@ -11,7 +11,7 @@ from coreason_budget.pricing.usage.family import Family
 from coreason_budget.pricing.usage.fields import Fields, fields_of, items_of, word
 from coreason_budget.pricing.usage.habits import BESIDE, INSIDE, Habits
 from coreason_budget.pricing.usage.report import Part
-from coreason_budget.pricing.usage.told import NOTHING, Table, Told, modalities
+from coreason_budget.pricing.usage.told import NOTHING, Table, Told, modalities, refuse_counts
 
 _PROMPT, _CACHED, _OUT, _TOOL = (modalities(form) for form in ("{}", "cached_{}", "{}_out", "tool_{}"))
 _TABLE: Table = {
@@ -61,6 +61,7 @@ def _tools(told: Told, value: Any, name: str) -> None:
     for item in items_of(value, name):
         fields = fields_of(item)
         tool = word(fields.get("type"), name)
+        refuse_counts(name, {key: number for key, number in fields.items() if key not in ("type", "count")})
         if fields.get("count") and tool not in _TOOLS:
             raise InvalidAmountError(f"{name}: {tool!r} has no known price; pass cost=", field=name)
         if tool in _TOOLS:
