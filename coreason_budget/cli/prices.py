@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
 
-from coreason_budget.cli.base import Command, budget, command, table
-from coreason_budget.errors import UnknownModelError
+from coreason_budget.cli.base import Command, budget, cli, command, table
+from coreason_budget.config import BudgetConfig
+from coreason_budget.errors import ConfigError, UnknownModelError
 from coreason_budget.pricing import PricingEngine
 from coreason_budget.pricing.cost import Cost
 from coreason_budget.pricing.price import METER_UNITS, STANDARD, TOKEN_METERS, ModelPrice, Period, rate_usd
@@ -76,16 +79,61 @@ def _cost_json(cost: Cost) -> dict[str, Any]:
     }
 
 
-@command
+class _Listing(click.Group):
+    """A group whose first word need not be a command: then it is what to look for."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        known = {*self.commands, *self.get_help_option_names(ctx)}
+        return super().parse_args(ctx, args if args and args[0] in known else ["show", *args])
+
+
+@cli.group(cls=_Listing, subcommand_metavar="[TEXT] | COMMAND")
+def prices() -> None:
+    """List the models whose id contains TEXT, as `show` does, or bring your own prices up to date."""
+
+
+@partial(command, group=prices)
 @click.argument("text", default="")
 @click.option("--card", is_flag=True, help="TEXT is a model's id: show every price of it, its source and date.")
-def prices(text: str, card: bool) -> tuple[Any, str]:
+def show(text: str, card: bool) -> tuple[Any, str]:
     """List the models whose id contains TEXT, with what a million tokens cost today."""
     pricing = budget().pricing
     if card:
         entry = pricing.card(text)
         return _card_json(entry), _card_text(entry)
     return _list(pricing, text)
+
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@partial(command, group=prices)
+@click.option("--from", "source", type=_FILE, required=True, help="The newer table.")
+@click.option("--to", "target", type=_FILE, help="The file to write; else that of PRICES_FILE.")
+@click.option("--dry-run", is_flag=True, help="Only tell what is new and what changes.")
+def update(source: Path, target: Path | None, dry_run: bool) -> tuple[Any, str]:
+    """Bring your own prices file up to date between releases.
+
+    Understood are litellm's model_prices_and_context_window.json and files in the format of our own table. What is
+    new, or another price than the one that holds, is written to your file if it passes the gates that our table
+    has to pass. A price that you wrote yourself stays, and one that two sources differ about.
+    """
+    target = target or BudgetConfig().prices_file
+    if target is None:
+        raise ConfigError("prices_file: nowhere to write to: name a file with --to, or set PRICES_FILE", field="to")
+    # Not imported where calls are priced.
+    from coreason_budget.pricing.refresh.own import own_update, write_whole
+
+    found = own_update(source, Path(target), datetime.now(UTC).date())
+    written = found.is_new and not dry_run
+    if written:
+        write_whole(Path(target), found.text)
+    kinds = {"new": "added", "changed": "changed", "kept": "held", "refused": "refused"}
+    said = {kind: dict(sorted(found.report.found[name].items())) for kind, name in kinds.items()}
+    lines = [f"{kind} {model}: {what}" for kind in ("new", "changed") for model, what in said[kind].items()]
+    counts = ", ".join(f"{len(models)} {kind}" for kind, models in said.items())
+    where = f"written to {target}" if written else "nothing written"
+    return {**said, "written": str(target) if written else None}, "\n".join([*lines, f"{counts}; {where}"])
 
 
 def _list(pricing: PricingEngine, text: str) -> tuple[Any, str]:

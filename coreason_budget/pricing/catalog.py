@@ -13,7 +13,7 @@ from coreason_budget.pricing import bundled, names
 from coreason_budget.pricing.aliases import checked_aliases
 from coreason_budget.pricing.lookup import Index
 from coreason_budget.pricing.price import ModelPrice
-from coreason_budget.pricing.table import load_file
+from coreason_budget.pricing.table import load_files
 
 if TYPE_CHECKING:
     from coreason_budget.pricing.overrides import Own
@@ -32,7 +32,7 @@ class Catalog:
         prices_file: str | os.PathLike[str] | None,
         aliases: Mapping[str, str] | None = None,
     ) -> None:
-        files = [] if prices_file is None else [load_file(prices_file)]
+        files = () if prices_file is None else load_files(prices_file)
         self._overrides = overrides
         self._user = Index(files)
         self._table = bundled.shared()

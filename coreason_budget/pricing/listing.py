@@ -21,6 +21,10 @@ class Listing(Protocol):
     def aliases(self) -> tuple[str, ...]:
         """What may stand before the slash of an id, beside the provider."""
 
+    @property
+    def hosted(self) -> bool:
+        """Whether its ids are known with the provider before them only."""
+
     def ids(self) -> Iterator[str]:
         """Give every id, without the provider."""
 
@@ -35,7 +39,8 @@ class Listing(Protocol):
 class PriceFile:
     """One provider's prices, and its fees that hold for all of its models that state no own. A `Listing`.
 
-    A user's file may name models of any provider otherwise: ``model_aliases``.
+    A user's file may name models of any provider otherwise: ``model_aliases``. The ids of a ``hosted``
+    one are known with the provider before them only.
     """
 
     provider: str
@@ -43,6 +48,7 @@ class PriceFile:
     models: tuple[ModelPrice, ...]
     fees: Mapping[str, int] = Factory(dict)
     model_aliases: Mapping[str, str] = Factory(dict)
+    hosted: bool = False
     _entries: Mapping[str, ModelPrice] = field(init=False, repr=False)
 
     @_entries.default

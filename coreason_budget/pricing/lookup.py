@@ -19,10 +19,13 @@ class Index:
 
     def __init__(self, files: Iterable[Listing]) -> None:
         self._providers: dict[str, list[Listing]] = {}
+        self._named: dict[str, list[Listing]] = {}
         self._bare: dict[str, list[Listing]] = {}
         for file in files:
             for name in file.ids():
-                self._bare.setdefault(name, []).append(file)
+                self._named.setdefault(name, []).append(file)
+                if not file.hosted:
+                    self._bare.setdefault(name, []).append(file)
             for alias in dict.fromkeys((file.provider, *file.aliases)):
                 self._providers.setdefault(alias, []).append(file)
 
@@ -44,17 +47,17 @@ class Index:
             return _agreed(model, [file.entry(model) for file in files])
         alias, slash, rest = model.partition("/")
         for file in self._providers.get(alias, ()) if slash else ():
-            if file in self._bare.get(rest, ()):
+            if file in self._named.get(rest, ()):
                 return file.entry(rest)
         return None
 
     def entries(self) -> Iterator[ModelPrice]:
         """Give every entry, a model of several ids more than once."""
-        return (file.entry(name) for name, files in self._bare.items() for file in files)
+        return (file.entry(name) for name, files in self._named.items() for file in files)
 
     def close_to(self, model: str) -> list[str]:
         """Give the canonical ids that are written most like this one: whole, or by their last part."""
-        first = {name: files[0].canonical(name) for name, files in self._bare.items()}
+        first = {name: files[0].canonical(name) for name, files in self._named.items()}
         canonical: dict[str, str] = {}
         for name, found in first.items():
             canonical.setdefault(_last_part(name), found)

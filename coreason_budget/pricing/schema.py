@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from decimal import Decimal
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -13,15 +12,11 @@ from coreason_budget.pricing.gates import OUTRAGEOUS, gaps, problems
 from coreason_budget.pricing.listing import PriceFile
 from coreason_budget.pricing.price import (
     FEES,
-    METER_EXPONENTS,
-    SIZED,
     STANDARD,
     TOKEN_METERS,
     ModelPrice,
-    Period,
-    Rates,
-    exact_rate,
 )
+from coreason_budget.pricing.rows import Histories, exact_price
 
 if TYPE_CHECKING:
     from coreason_budget.yaml_nodes import Reader
@@ -40,6 +35,7 @@ _FILE_KEYS = {
     "reasoning_in_output",
     "service_aliases",
     "fees",
+    "hosted",
     "models",
 }
 _MODEL_KEYS = {
@@ -56,7 +52,6 @@ _MODEL_KEYS = {
     "price",
     "service",
 }
-_NUMBER = re.compile(r"(?:0|[1-9][0-9]{0,19})(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,2})?", re.ASCII)
 _PROVIDER = re.compile(r"[a-z][a-z0-9_-]{0,63}", re.ASCII)
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 
@@ -70,6 +65,21 @@ def read_price_file(reader: Reader, root: Any, *, bundled: bool) -> PriceFile:
     return _File(reader, bundled).read(root)
 
 
+def read_price_files(reader: Reader, root: Any, *, bundled: bool) -> tuple[PriceFile, ...]:
+    """Turn the root node of a price file into those of its providers: one, or a list of them under ``files``.
+
+    Raises:
+        ConfigError: It is not a price file; starts with ``file:line``.
+    """
+    if root.id != "mapping" or "files" not in (key.value for key, _ in root.value):
+        return (read_price_file(reader, root, bundled=bundled),)
+    keys = reader.mapping(root, "the file", {"schema", "files"})
+    if "schema" not in keys:
+        reader.fail(root, "the file lacks 'schema'")
+    file = _File(reader, bundled)
+    return tuple(file.of(node, keys["schema"]) for node in reader.sequence(keys["files"], "files"))
+
+
 @attrs.frozen
 class _File:
     """Reads the top of a file and its models."""
@@ -78,7 +88,12 @@ class _File:
     bundled: bool
 
     def read(self, root: Any) -> PriceFile:
-        keys = self.reader.mapping(root, "the file", _FILE_KEYS)
+        return self.of(root)
+
+    def of(self, root: Any, schema: Any = None) -> PriceFile:
+        """Read one provider, with the schema that stands above it where there are several."""
+        keys = self.reader.mapping(root, "the file", _FILE_KEYS - ({"schema"} if schema else set()))
+        keys |= {"schema": schema} if schema else {}
         required = ("schema", "provider", "models", *(("source", "checked") if self.bundled else ()))
         for key in required:
             if key not in keys:
@@ -96,7 +111,8 @@ class _File:
         self.check_ids(entries, keys["models"])
         if self.bundled:
             self.check_siblings(entries, keys["models"])
-        return PriceFile(provider, names or (provider,), entries, fees, model_aliases)
+        hosted = "hosted" in keys and self.reader.flag(keys["hosted"], "hosted")
+        return PriceFile(provider, names or (provider,), entries, fees, model_aliases, hosted)
 
     def aliases(self, keys: Mapping[str, Any]) -> tuple[tuple[str, ...], dict[str, str]]:
         """Read a list of names of the provider, and a mapping of the user's names of models."""
@@ -159,7 +175,7 @@ class _File:
             self.reader.fail(node, f"{model} has no price")
         mode = self.word(keys, "mode", model, MODES)
         free = "free" in keys and self.reader.flag(keys["free"], f"{model}: free")
-        histories = _Histories(self.reader, model, mode, fees if mode == "chat" else {}, free)
+        histories = Histories(self.reader, model, mode, fees if mode == "chat" else {}, free)
         prices = {STANDARD: histories.history(keys["price"], f"{model}: price")}
         if "service" in keys:
             for name, value in self.reader.mapping(keys["service"], f"{model}: service").items():
@@ -200,103 +216,3 @@ class _File:
         if found not in known:
             self.reader.fail(keys[key], f"{model}: {key} {found!r} is not one of {', '.join(known)}")
         return found
-
-
-@attrs.frozen
-class _Histories:
-    """Reads the prices of one model: rows, their tiers, and their history."""
-
-    reader: Reader
-    model: str
-    mode: str
-    fees: Mapping[str, int]
-    free: bool
-
-    def history(self, node: Any, what: str, standard: Period | None = None) -> tuple[Period, ...]:
-        rows = node.value if node.id == "sequence" else [node]
-        if not rows:
-            self.reader.fail(node, f"{what} is empty")
-        periods: list[Period] = []
-        for row in rows:
-            period = self.period(row, what, standard)
-            if periods and period.since is None:
-                self.reader.fail(row, f"{what}: every row but the first needs 'from'")
-            if periods and periods[-1].since and period.since and period.since <= periods[-1].since:
-                self.reader.fail(row, f"{what}: 'from' must ascend, newest last")
-            periods.append(period)
-        return tuple(periods)
-
-    def period(self, node: Any, what: str, standard: Period | None) -> Period:
-        keys = self.reader.mapping(node, what, {"from", "tiers", *METER_EXPONENTS})
-        since = self.reader.day(keys.pop("from"), f"{what}: from") if "from" in keys else None
-        tier_node = keys.pop("tiers", None)
-        base = self.meters(node, keys, what)
-        for fee, rate in self.fees.items() if standard is None else ():
-            base.setdefault(fee, rate)
-        if standard is not None:
-            self.inherit(node, base, standard.rows[0].meters, what)
-        rows = [Rates(-1, base)]
-        if tier_node is not None:
-            rows.extend(self.tiers(tier_node, base, what))
-        return Period(since, tuple(rows))
-
-    def inherit(self, node: Any, base: dict[str, int], standard: Mapping[str, int], what: str) -> None:
-        # Tools and requests cost the same in every service. A meter that is dearer than its
-        # fall-back must be stated again, or an hour's cache write would pass for 5 minutes'.
-        without = Rates(-1, {meter: rate for meter, rate in standard.items() if meter in base})
-        for meter, rate in standard.items():
-            if meter not in TOKEN_METERS:
-                base.setdefault(meter, rate)
-            elif meter not in base and rate > (without.rate(meter) or 0):
-                self.reader.fail(node, f"{what}: {meter} is missing; the standard price has one")
-
-    def tiers(self, node: Any, base: Mapping[str, int], what: str) -> Iterator[Rates]:
-        last = -1
-        for item in self.reader.sequence(node, f"{what}: tiers"):
-            keys = self.reader.mapping(item, f"{what}: tier", {"above", "inclusive", *TOKEN_METERS})
-            if "above" not in keys:
-                self.reader.fail(item, f"{what}: a tier needs 'above'")
-            above = self.reader.count(keys.pop("above"), f"{what}: above")
-            if "inclusive" in keys and self.reader.flag(keys.pop("inclusive"), f"{what}: inclusive"):
-                above -= 1
-            if above <= last:
-                self.reader.fail(item, f"{what}: tiers must ascend")
-            meters = self.meters(item, keys, f"{what}: tier")
-            missing = [meter for meter in base if meter in TOKEN_METERS and meter not in meters]
-            if missing:
-                self.reader.fail(item, f"{what}: the tier lacks {', '.join(missing)}")
-            last = above
-            yield Rates(above, {**base, **meters})
-
-    def meters(self, node: Any, keys: Mapping[str, Any], what: str) -> dict[str, int]:
-        # Where a request has a price, tokens that cost nothing are no gift.
-        by_request = self.mode != "chat" and "per_request" in keys
-        found = {meter: self.rate(value, meter, f"{what}: {meter}", by_request) for meter, value in keys.items()}
-        for needed in ("input", "output") if self.mode == "chat" else () if by_request else ("input",):
-            if needed not in found:
-                self.reader.fail(node, f"{what}: a {self.mode} model needs a price for {needed}")
-        self.check_sizes(keys, found, what)
-        return found
-
-    def check_sizes(self, keys: Mapping[str, Any], found: Mapping[str, int], what: str) -> None:
-        # Where nobody tells the size of a search, the plain price must be no less than any.
-        for meter, plain in SIZED.items():
-            if meter in found and found[meter] > found.get(plain, 0):
-                self.reader.fail(keys[meter], f"{what}: {meter} needs a {plain} that is no less")
-
-    def rate(self, node: Any, meter: str, what: str, by_request: bool) -> int:
-        rate = exact_price(self.reader, node, meter, what)
-        if rate == 0 and not self.free and not (by_request and meter == "input"):
-            self.reader.fail(node, f"{what}: a price of 0 needs 'free: true'")
-        return rate
-
-
-def exact_price(reader: Reader, node: Any, meter: str, what: str) -> int:
-    """Read a price in USD for one unit of its meter."""
-    if node.id == "scalar" and node.value.startswith("-"):
-        reader.fail(node, f"{what}: {node.value[:60]} is negative")
-    text = reader.text(node, what, _NUMBER, "a plain number of USD, as 2.50")
-    rate = exact_rate(Decimal(text), METER_EXPONENTS[meter])
-    if rate is None:
-        reader.fail(node, f"{what}: {text} is finer than 1e-15 USD for one unit")
-    return rate

@@ -31,7 +31,10 @@ class Sheet:
         provider: Who bills.
         aliases: What may stand before the slash of an id.
         checked: When the prices were last compared with their source.
+        hosted: Which sheets are read for a bare id is decided before.
     """
+
+    hosted = False
 
     def __init__(self, path: Path) -> None:
         self._name = path.name

@@ -164,3 +164,29 @@ def test_tokens_fetch_fails_in_one_sentence(server: str, cache: Path, encoding: 
     assert "Traceback" not in result.stderr
     assert "coreason-budget: tokens: " in result.stderr
     assert not cache.exists()
+
+
+def test_prices_update_tells_and_writes_what_is_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A dry run writes nothing; without a target it is refused; PRICES_FILE is one."""
+    newer, own = tmp_path / "newer.json", tmp_path / "own.yaml"
+    costs = {"input_cost_per_token": 1e-06, "output_cost_per_token": 2e-06}
+    newer.write_text(json.dumps({"gpt-99": {"litellm_provider": "openai", "mode": "chat", **costs}}))
+    dry = run("prices", "update", "--from", str(newer), "--to", str(own), "--dry-run").stdout
+    assert dry.splitlines() == [
+        "new openai/gpt-99: input 1.00, output 2.00",
+        "1 new, 0 changed, 0 kept, 0 refused; nothing written",
+    ]
+    assert not own.exists()
+    refused = run("prices", "update", "--from", str(newer))
+    assert refused.exit_code == 2
+    assert "prices_file: nowhere to write to: name a file with --to, or set PRICES_FILE" in refused.stderr
+    assert answer("prices", "update", "--from", str(newer), "--to", str(own))["written"] == str(own)
+    monkeypatch.setenv("COREASON_BUDGET_PRICES_FILE", str(own))
+    assert run("price", "gpt-99", "--input", "1000").stdout == "0.001 USD\n"
+    assert answer("prices", "update", "--from", str(newer))["new"] == {"openai/gpt-99": "input 1.00, output 2.00"}
+
+
+def test_prices_lists_without_a_word_for_it(house: None) -> None:
+    """`prices TEXT` is `prices show TEXT`; a command's name is the command's."""
+    assert run("prices", "house").stdout == run("prices", "show", "house").stdout
+    assert "update" in run("prices", "--help").stdout

@@ -86,22 +86,27 @@ def update(
         makers: Fill what a host does not publish.
         limits: Output limits by ``provider/id``.
     """
-    head = _head(file, old, today)
-    return _Update(file, choices, today, report, head, _fees(head, file.name), makers, limits).run(old, merged)
+    return Update(file, choices, today, report, head_of(file, old, today), makers, limits).run(old, merged)
 
 
 @attrs.define
-class _Update:
+class Update:
+    """Takes entries into a file, one by one. As `update`."""
+
     file: FileChoice
     choices: Choices
     today: date
     report: Report
     head: str
-    fees: Mapping[str, int]
     makers: Makers
     limits: Limits
+    fees: Mapping[str, int] = attrs.field(init=False)
     blocks: dict[str, Block] = attrs.field(factory=dict)
     owner: dict[str, ModelPrice] = attrs.field(factory=dict)
+
+    @fees.default
+    def _fees(self) -> Mapping[str, int]:
+        return parse(f"{self.head}  any: {{price: {{input: 1, output: 1}}}}\n".encode(), self.file.name).fees
 
     def run(self, old: str | None, merged: Iterable[Merged]) -> str | None:
         for block in read_blocks(old, self.file.name) if old else ():
@@ -118,6 +123,7 @@ class _Update:
         return self.head + body if body else None
 
     def put(self, block: Block) -> None:
+        """Put an entry into the file as it is."""
         self.blocks[block.entry.model] = block
         self.owner.update(dict.fromkeys(block.entry.ids(), block.entry))
 
@@ -254,11 +260,6 @@ class _Update:
         )
 
 
-def _fees(head: str, name: str) -> Mapping[str, int]:
-    """Give the fees that the head of a file says for all its models."""
-    return parse(f"{head}  any: {{price: {{input: 1, output: 1}}}}\n".encode(), name).fees
-
-
 def _with_ids(entry: ModelPrice, ids: Iterable[str]) -> ModelPrice:
     start = f"{entry.model}-"
     tails = sorted({*entry.snapshots, *(one.removeprefix(start) for one in ids if one.startswith(start))})
@@ -266,7 +267,8 @@ def _with_ids(entry: ModelPrice, ids: Iterable[str]) -> ModelPrice:
     return attrs.evolve(entry, snapshots=tuple(tails), also=tuple(also))
 
 
-def _head(file: FileChoice, old: str | None, today: date) -> str:
+def head_of(file: FileChoice, old: str | None, today: date) -> str:
+    """Give all of a file before its models."""
     if old is not None:
         return _CHECKED.sub(f"checked: {today}", old.partition(_MODELS)[0] + _MODELS)
     sources = " and ".join(name for name, used in (("litellm", file.litellm), ("genai-prices", file.genai)) if used)
