@@ -14,6 +14,8 @@ from coreason_budget.pricing import PricingEngine
 from coreason_budget.pricing.price import STANDARD
 from coreason_budget.pricing.usage import Report
 
+_NO_USAGE = 'an OpenAI stream tells its usage only with stream_options={"include_usage": True}'
+
 
 def bound(
     pricing: PricingEngine,
@@ -95,7 +97,8 @@ def spent(
     """
     told = given_nanos is not None or input_tokens is not None or output_tokens is not None
     if told == (report is not None):
-        raise InvalidAmountError("cost: give a cost, a usage, or token counts", field="cost")
+        hint = "" if told else f" ({_NO_USAGE})"
+        raise InvalidAmountError(f"cost: give a cost, a usage, or token counts{hint}", field="cost")
     values = {
         "cost_nanos": given_nanos,
         "usage": None if report is None else report.content(),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from attrs import evolve
 
 from coreason_budget import costs
 from coreason_budget.config import BudgetConfig, hide_password
-from coreason_budget.errors import BudgetExceededError, ConfigError
+from coreason_budget.errors import BudgetExceededError, ConfigError, InvalidAmountError, UnknownModelError
 from coreason_budget.events.hooks import Chain, Hooks
 from coreason_budget.events.log import EventLog
 from coreason_budget.guard import BudgetGuard, receipt_of
@@ -327,19 +328,20 @@ class BudgetManager:
             UnknownModelError: No price for the model; nothing was changed.
             LedgerUnavailableError, IdempotencyConflictError, InvalidAmountError, InvalidIdError: As elsewhere.
         """
-        if model is not None:
-            check_id(model, "model")
-        given = None if cost is None else to_nanos(cost, "cost")
-        report = None if usage is None else read_report(usage, service)
-        spent = costs.spent(given, report, input_tokens, output_tokens, model, service)
-        receipt = self.guard.settle(
-            reservation_id,
-            self._pricer(spent, report),
-            costs.count_tokens(input_tokens, output_tokens),
-            idempotency_key=idempotency_key,
-            content=spent,
-            entries=entries,
-        )
+        with _hold_stands():
+            if model is not None:
+                check_id(model, "model")
+            given = None if cost is None else to_nanos(cost, "cost")
+            report = None if usage is None else read_report(usage, service)
+            spent = costs.spent(given, report, input_tokens, output_tokens, model, service)
+            receipt = self.guard.settle(
+                reservation_id,
+                self._pricer(spent, report),
+                costs.count_tokens(input_tokens, output_tokens),
+                idempotency_key=idempotency_key,
+                content=spent,
+                entries=entries,
+            )
         self._events.booked(receipt)
         return receipt
 
@@ -406,6 +408,19 @@ class BudgetManager:
 def _content(subject: Subject, **given: object) -> dict[str, object]:
     """What a caller gave, by name; the model is given as the caller wrote it."""
     return {"user_id": subject.user, "project_id": subject.project, "tags": dict(subject.tags) or None, **given}
+
+
+@contextmanager
+def _hold_stands() -> Iterator[None]:
+    """Say with whatever cannot be booked what becomes of the money that is held."""
+    try:
+        yield
+    except (InvalidAmountError, UnknownModelError) as error:
+        error.args = (
+            f"{error}; nothing was booked, and what is held stays held until it is settled (with a cost or token "
+            "counts), released, or lapses",
+        )
+        raise
 
 
 def _exception_types(

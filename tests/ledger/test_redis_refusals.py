@@ -43,6 +43,18 @@ def test_a_refusal_is_told_with_its_code_word(said: str, expected: str) -> None:
         open_ledger(url, timeout_s=0.3).ping()
 
 
+def test_a_refusal_is_not_its_own_cause() -> None:
+    """Whoever walks along the causes arrives."""
+    with scripted_server(2 * b"-NOPERM no\r\n") as url, pytest.raises(LedgerUnavailableError) as caught:
+        open_ledger(url, timeout_s=0.3).ping()
+    seen: list[BaseException] = []
+    error: BaseException | None = caught.value
+    while error is not None:
+        assert error not in seen
+        seen.append(error)
+        error = error.__cause__ or error.__context__
+
+
 def test_the_code_word_is_told_once() -> None:
     """Whether it was cut off or not."""
     assert str(refusal("READONLY", "no")) == str(refusal("", "READONLY no")) == str(refusal("READONLY", "READONLY no"))

@@ -80,7 +80,7 @@ def test_the_library_configures_no_logging():
     "url",
     [
         "redis://app:hunter2@127.0.0.1:1/0",
-        "redis://:hun@ter2@127.0.0.1:1/0",
+        "redis://:hun%40ter2@127.0.0.1:1/0",
         "unix://:hunter2@/nowhere/redis.sock",
     ],
 )

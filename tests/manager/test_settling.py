@@ -110,3 +110,33 @@ def test_a_call_without_a_reservation_is_booked_by_its_answer(budget):
     assert (first.cost_usd, again.replayed) == (Decimal("0.00021"), True)
     with pytest.raises(InvalidAmountError, match="cost"):
         budget.record_spend("alice", 1, usage=ANSWER)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"usage": None},
+        {"usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 99}},
+        {"usage": {**ANSWER, "model": "novel-9"}},
+        {"cost": -1},
+        {"cost": 1, "usage": ANSWER},
+    ],
+)
+def test_what_cannot_be_booked_says_what_becomes_of_the_hold(budget, said):
+    """It stands, until one of three things ends it; and it can still be settled."""
+    with budget.reserve("alice", 1, model="gpt-4o") as reservation:
+        with pytest.raises((InvalidAmountError, UnknownModelError), match=r"stays held until.*settled.*released, or"):
+            reservation.settle(**said)
+        assert {b.reserved for b in budget.usage("alice")} == {1}
+        reservation.settle(0.5)
+    assert {b.reserved for b in budget.usage("alice")} == {0}
+
+
+def test_a_stream_without_a_usage_is_told_what_to_ask_for(budget):
+    """OpenAI sends none unless it is asked; None is what an SDK has then."""
+    reservation = budget.reserve("alice", 1, model="gpt-4o")
+    with pytest.raises(InvalidAmountError, match=r'stream_options=\{"include_usage": True\}'):
+        reservation.settle(usage=None)
+    with pytest.raises(InvalidAmountError) as both:
+        reservation.settle(1, usage=ANSWER)
+    assert "stream_options" not in str(both.value)

@@ -99,8 +99,11 @@ class Operations:
                 if answer is not None:
                     return answer
             except (LinkLostError, LedgerUnavailableError) as error:
-                if not operation.unsure and (isinstance(error, LedgerUnavailableError) or error.refused):
-                    raise _unavailable(error) from error
+                if not operation.unsure:
+                    if isinstance(error, LedgerUnavailableError):
+                        raise
+                    if error.refused:
+                        raise _unavailable(error) from error
                 # The first tells why; those that follow tell of the same line only that it is gone.
                 problem = problem or error
             nap_s = random.uniform(0, min(0.001 * operation.failures, _LONGEST_NAP_S))
@@ -117,6 +120,8 @@ class Operations:
             ) from problem
         if operation.fallback is not None:
             return operation.fallback
+        if isinstance(problem, LedgerUnavailableError):
+            raise problem
         raise _unavailable(problem or LinkLostError(f"not done within {self._timeout_s} s")) from problem
 
     def _remember(self, op_id: str) -> None:
@@ -126,7 +131,5 @@ class Operations:
 
 
 def _unavailable(error: Exception) -> LedgerUnavailableError:
-    if isinstance(error, LedgerUnavailableError):
-        return error
     said = str(error)
     return LedgerUnavailableError(said if said.startswith(REFUSED) else f"Redis does not answer: {said}")
