@@ -55,7 +55,7 @@ def read_report(source: object, service: str = STANDARD) -> Report:
         return source
     if isinstance(source, Usage):
         return Report.of(source)
-    if (answers := answers_of(source)) is not None:
+    if (answers := answers_of(source, _is_usage)) is not None:
         return _of_answers(answers, service)
     found = locate(source, FAMILIES.find)
     if found is None:
@@ -76,6 +76,10 @@ def _of_answers(answers: Sequence[object], service: str) -> Report:
         raise InvalidAmountError("usage: a run without an answer", field="usage")
     reports = [read_report(answer, service) for answer in answers]
     return Report(tuple(evolve(part, model=part.model or report.model) for report in reports for part in report.parts))
+
+
+def _is_usage(fields: Fields) -> bool:
+    return FAMILIES.find(fields) is not None
 
 
 def _parts(found: Found, service: str) -> tuple[Part, ...]:

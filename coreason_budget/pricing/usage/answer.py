@@ -186,8 +186,15 @@ def told_by_property(source: object) -> object | None:
 
 
 def hint(source: object, find: Find) -> str:
-    """Name the attribute that carries a usage where the whole does not say so; empty if none does."""
+    """Name what carries a usage where the whole does not say so: a field, the items of one, or a method; else empty."""
     for name, value in fields_of(source).items():
         if not isinstance(value, str) and find(fields_of(value)) is not None:
             return f"; pass its {name!r}"
-    return ""
+        if isinstance(value, list | tuple) and any(_carries(item) for item in value):
+            return f"; pass what its {name!r} has of this call"
+    methods = (name for name in ("get_lm_usage", "usage") if callable(getattr(type(source), name, None)))
+    return next((f"; pass what its {name}() gives" for name in methods), "")
+
+
+def _carries(item: object) -> bool:
+    return any(not is_absent(fields_of(item).get(name)) for name in (*_PLACES, "_meta", "models_usage"))

@@ -182,9 +182,9 @@ AS_TOLD = frozenset({*FEES, "per_image", "per_second", "per_request", "search_co
 
 
 def _refuse_lost_writes(told: _Counts, habits: Habits, maker: Maker | None) -> None:
-    if not habits.loses_writes or maker is None or maker.cached_in_input or "written" in told:
+    if not habits.loses_writes or maker is None or maker.cached_in_input or "written" in told.was_told:
         return
-    if told["cached"] or (habits.loses_writes == "beside" and "cached" in told):
+    if told["cached"] or (habits.loses_writes == "beside" and "cached" in told.was_told):
         raise InvalidAmountError(
             f"{told.name('cached')}: beside it this shape has no place for what was written to a cache, which this "
             "model's provider bills; pass the provider's own answer or usage",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from coreason_budget.errors import InvalidAmountError
@@ -19,14 +19,14 @@ _ANSWERS: tuple[tuple[str, ...], ...] = (
 )
 
 
-def answers_of(source: object) -> list[Any] | None:
+def answers_of(source: object, is_usage: Callable[[Fields], bool]) -> list[Any] | None:
     """Give the answers of a run, each with a usage of its own; None if the source is no run.
 
     Raises:
         InvalidAmountError: An answer among them tells no usage, or they tell two sums that differ.
     """
     if isinstance(source, Sequence) and not isinstance(source, str | bytes):
-        return _of_list(source)
+        return _of_list(source, is_usage)
     fields = fields_of(source)
     if "steps" in fields and _is_answers(fields["steps"]):
         return list(fields["steps"])
@@ -41,15 +41,35 @@ def _is_answers(items: object) -> bool:
     )
 
 
-def _of_list(items: Sequence[Any]) -> list[Any] | None:
+def _of_list(items: Sequence[Any], is_usage: Callable[[Fields], bool]) -> list[Any] | None:
     levels = [fields_of(item) for item in items]
     if any(_codex_info(level) for level in levels):
         return _of_codex(levels)
     if any(_claude_code_id(level) for level in levels):
         return _of_claude_code(levels)
-    if not _is_answers(items):
-        return None
-    return [item for item, level in zip(items, levels, strict=True) if _tells(level)]
+    if _is_answers(items):
+        return [item for item, level in zip(items, levels, strict=True) if _tells(level)]
+    return _several(items, levels, is_usage)
+
+
+def _several(items: Sequence[Any], levels: Sequence[Fields], is_usage: Callable[[Fields], bool]) -> list[Any] | None:
+    """Give the usages of a list of them, and the answers of several ids: of each its last, as a stream grows."""
+    if sum(map(is_usage, levels)) > 1:
+        return [item for item, level in zip(items, levels, strict=True) if level]
+    told = [(_identity(level), item) for item, level in zip(items, levels, strict=True) if _has_usage(level)]
+    by_id = dict(told)
+    return list(by_id.values()) if len(by_id) > 1 and None not in by_id else None
+
+
+def _identity(level: Fields) -> Any:
+    return next((level[name] for name in _IDS if not is_absent(level.get(name))), None)
+
+
+def _has_usage(level: Fields) -> bool:
+    return any(not is_absent(level.get(name)) for name in ("usage", "usage_metadata", "usageMetadata"))
+
+
+_IDS = ("id", "response_id", "responseId", "uuid")
 
 
 def _tells(level: Fields) -> bool:
@@ -58,7 +78,7 @@ def _tells(level: Fields) -> bool:
     Raises:
         InvalidAmountError: It is an answer of a model without one.
     """
-    if any(not is_absent(level.get(name)) for name in ("usage", "usage_metadata")):
+    if _has_usage(level):
         return True
     if level.get("type") == "ai" or level.get("kind") == "response":
         raise InvalidAmountError("usage: an answer among the messages tells none", field="usage")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from coreason_budget.pricing.usage.family import Family
 from coreason_budget.pricing.usage.fields import Fields
-from coreason_budget.pricing.usage.habits import APART, INSIDE, Habits
+from coreason_budget.pricing.usage.habits import APART, BESIDE, INSIDE, Habits
 from coreason_budget.pricing.usage.told import NOTHING, Table
 
 _TABLE: Table = {
@@ -39,4 +39,4 @@ def _is_anthropic(fields: Fields) -> bool:
 ANTHROPIC = Family(
     "agent_framework.anthropic", _MARKS, _TABLE, Habits(cache=(APART,)), _NEEDS, _is_anthropic, is_sum=True
 )
-DETAILS = Family("agent_framework.details", _MARKS, _TABLE, Habits(cache=(INSIDE, APART)), _NEEDS, is_sum=True)
+DETAILS = Family("agent_framework.details", _MARKS, _TABLE, Habits(cache=(INSIDE, BESIDE, APART)), _NEEDS, is_sum=True)
