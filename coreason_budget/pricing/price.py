@@ -21,6 +21,7 @@ Count: TypeAlias = int | Decimal | None
 
 MILLION = 10**6
 STANDARD = "standard"
+BATCH = "batch"
 
 TEXT_METERS = ("input", "cache_read", "cache_write", "cache_write_1h")
 INPUT_METERS = (*TEXT_METERS, "input_audio", "input_image", "cache_read_audio", "cache_read_image")

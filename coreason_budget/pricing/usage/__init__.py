@@ -88,6 +88,8 @@ def _parts(found: Found, service: str) -> tuple[Part, ...]:
     first, *others = family.read(found.usage, found.service(service))
     if found.around and (fees := fees_beside(found.around)):
         first = evolve(first, counts={**fees, **first.counts})
+    if (requests := found.requests()) is not None:
+        first = evolve(first, requests=requests or None)
     if family.tells_cost and (reported := reported_nanos(found.usage)) is not None:
         first = evolve(first, reported_nanos=reported)
     parts = (first, *others)

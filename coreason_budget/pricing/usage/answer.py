@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from attrs import frozen
 
 from coreason_budget.errors import InvalidAmountError
-from coreason_budget.pricing.price import STANDARD
+from coreason_budget.pricing.price import BATCH, STANDARD
 from coreason_budget.pricing.usage.family import Family
 from coreason_budget.pricing.usage.fields import Fields, fields_of, is_absent, word
 
@@ -47,6 +47,8 @@ _SERVICES = {
 _PLAIN = ("", STANDARD, "global", "not_available")
 _METADATA = ("response_metadata", "provider_details", "response")
 _TIERS = ("service_tier", "serviceTier", "traffic_type", "trafficType")
+# What a line of a batch's file has, OpenAI's and Mistral's.
+_LINE = frozenset({"custom_id", "response"})
 _MODELS = ("model", "model_name", "modelVersion", "model_version", "modelId", "model_id", "response_model")
 
 
@@ -67,7 +69,10 @@ class Found:
                     yield fields_of(inner)
 
     def service(self, asked: str) -> str:
-        """Give the granted service: fast mode and a region are prices of their own, ``fast``, ``batch_us``."""
+        """Give the granted service: fast mode and a region are prices of their own, ``fast``, ``batch_us``.
+
+        A batch is one whatever tier its answers name: OpenAI's name the default one.
+        """
         tier = speed = region = ""
         for level in self.levels():
             if "performanceConfig" in level and (latency := _latency(level)) not in _PLAIN:
@@ -77,9 +82,20 @@ class Found:
                     tier = _tier(level[name])
             speed = speed or word(level.get("speed"))
             region = region or word(level.get("inference_geo"))
-        tier = tier or asked
+        asked = BATCH if self.is_of_batch() else asked
+        tier = _SERVICES.get(tier, tier) or asked
+        tier = asked if asked == BATCH and tier == STANDARD else tier
         parts = [_SERVICES.get(tier, tier), speed, region]
         return "_".join([part for part in parts if part not in _PLAIN]) or STANDARD
+
+    def is_of_batch(self) -> bool:
+        """Tell whether it is a batch's sum, or a line of the file of its answers."""
+        return any(level.get("object") == "batch" or level.keys() >= _LINE for level in self.around)
+
+    def requests(self) -> int | None:
+        """Give over how many requests a batch's usage is a sum; 0 is not told, None is no sum."""
+        level = self.around[0] if self.around else {}
+        return fields_of(level.get("request_counts")).get("completed") or 0 if level.get("object") == "batch" else None
 
     def model(self) -> str | None:
         """Give the model that the answer names, None if it names none."""

@@ -35,6 +35,7 @@ def fees_beside(around: Iterable[Fields]) -> dict[str, int]:
     found: Counter[str] = Counter()
     for level in around:
         _refuse_hidden_requests(level)
+        refuse_counts("svg_usage", level.get("svg_usage"))
         if "output" in level or "tool_usage" in level or "additional_kwargs" in level:
             tools = fields_of(level.get("tool_usage"))
             found.update(_listed(level.get("output"), tools))

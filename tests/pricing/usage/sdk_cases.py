@@ -142,7 +142,7 @@ ROWS: list[tuple[str, Any, str, str]] = [
         "qwen3-vl-plus",
         "0.00068",
     ),
-    # 400 x 2.50 + 600 x 1.25 + 300 x 10
+    # 1000 x 1.25 + 300 x 5: half the price, whatever tier the answer names
     (
         "openai, a line of a batch's file",
         {
@@ -151,19 +151,37 @@ ROWS: list[tuple[str, Any, str, str]] = [
                 "status_code": 200,
                 "body": {
                     "model": "gpt-4o",
+                    "service_tier": "default",
                     "usage": {
                         "prompt_tokens": 1000,
                         "completion_tokens": 300,
                         "total_tokens": 1300,
-                        "prompt_tokens_details": {"cached_tokens": 600},
                     },
                 },
             },
         },
         "gpt-4o",
-        "0.00475",
+        "0.00275",
     ),
-    # the same, as writer-sdk spells the details
+    # three requests of 100,000 read and 1,000 written, at half the price: none of them was long
+    (
+        "openai, a batch as a whole",
+        {
+            "object": "batch",
+            "model": "gpt-5.5",
+            "request_counts": {"total": 3, "completed": 3, "failed": 0},
+            "usage": {
+                "input_tokens": 300_000,
+                "input_tokens_details": {"cached_tokens": 0},
+                "output_tokens": 3000,
+                "output_tokens_details": {"reasoning_tokens": 0},
+                "total_tokens": 303_000,
+            },
+        },
+        "gpt-5.5",
+        "0.795",
+    ),
+    # 400 x 2.50 + 600 x 1.25 + 300 x 10, as writer-sdk spells the details
     (
         "writer-sdk, its details",
         {

@@ -105,6 +105,22 @@ def test_a_report_is_read_again_from_its_content(case: Case) -> None:
         ),
         ({"x-amzn-bedrock-input-token-count": "9"}, "x-amzn-bedrock-output-token-count: missing"),
         ({"x-amzn-bedrock-input-token-count": "nine", "x-amzn-bedrock-output-token-count": "1"}, "whole number"),
+        # Perplexity's fetch_url has a fee that the table lacks; a picture's SVG is another model's work.
+        (
+            {
+                "input_tokens": 9,
+                "output_tokens": 1,
+                "tool_calls_details": {"fetch_url": {"invocation": 2}},
+            },
+            "fetch_url",
+        ),
+        (
+            {
+                "usage": {"input_tokens": 9, "output_tokens": 1},
+                "svg_usage": {"model": "gpt-5", "input_tokens": 9, "output_tokens": 1},
+            },
+            "svg_usage",
+        ),
         ({"total_tokens": 9}, "does not tell what was read from what was written"),
         ({"type": "message_start", "message": {"usage": {"input_tokens": 9, "output_tokens": 1}}}, "final message"),
     ],
@@ -120,4 +136,6 @@ def test_a_sum_is_not_a_request() -> None:
     run = {"prompt_tokens": 900_000, "completion_tokens": 1000}
     with pytest.raises(InvalidAmountError, match="settle each request"):
         ENGINE.cost_of({"gpt-5.5": run}, "gpt-5.5")
+    with pytest.raises(InvalidAmountError, match="settle each request"):
+        ENGINE.cost_of({"object": "batch", "usage": run}, "gpt-5.5")
     assert ENGINE.cost_of({"gpt-4o": run}, "gpt-4o").cost_usd == Decimal("2.26"), "the control: no tiers"

@@ -224,15 +224,21 @@ forms("realtime", event.response, right)
 case("realtime, its event", event, right)
 case("realtime, its event as JSON", done, right)
 
-line = {"custom_id": "a", "response": {"status_code": 200, "body": completion("gpt-4o", CHAT_USAGE)}, "error": None}
+body = completion("gpt-4o", CHAT_USAGE, service_tier="default")
+line = {"id": "batch_req_1", "custom_id": "a", "response": {"status_code": 200, "body": body}, "error": None}
 tally = {"object": "batch", "id": "batch_1", "endpoint": "/v1/chat/completions", "completion_window": "24h"}
 tally |= {"status": "completed", "created_at": 1, "input_file_id": "file_1", "output_file_id": "file_2"}
-tally |= {"model": "gpt-4o", "request_counts": {"total": 1, "completed": 1, "failed": 0}, "usage": RESPONSE_USAGE}
-right = bill("gpt-4o", service="batch", input=400, cache_read=600, output=300).at("batch")
+tally |= {"model": "gpt-5.5", "request_counts": {"total": 3, "completed": 3, "failed": 0}}
+tally["usage"] = {"input_tokens": 300_000, "output_tokens": 3000, "total_tokens": 303_000}
+tally["usage"] |= {"input_tokens_details": {"cached_tokens": 0}, "output_tokens_details": {"reasoning_tokens": 0}}
+right = bill("gpt-4o", service="batch", input=400, cache_read=600, output=300)
 answers = {"/batches/batch_1": as_json(tally), "/files/file_2/content": Reply(json.dumps(line).encode(), "text/plain")}
 with provider(answers) as url:
     client = OpenAI(base_url=url, api_key="none")
-    forms("batch as a whole", client.batches.retrieve("batch_1"), right)
+    made = client.batches.retrieve("batch_1")
+    whole = bill("gpt-5.5", service="batch", input=300_000, output=3000)
+    case("batch as a whole, of three requests that were not long", made, whole)
+    case("batch as a whole, its dump", made.model_dump(), whole)
     line = json.loads(client.files.content("file_2").text)
-    case("batch, an answer of its file", line["response"]["body"], right)
     case("batch, a line of its file", line, right)
+    case("batch, an answer of its file", line["response"]["body"], right.at("batch"))

@@ -157,7 +157,7 @@ RESPONSES = Family(
         "output_token_details": OUTPUT_DETAILS,
         # DashScope's generations, Perplexity's responses.
         "prompt_tokens_details": INPUT_DETAILS,
-        "tool_calls_details": {"web_search": {"invocation": "web_search"}, "fetch_url": {"invocation": NOTHING}},
+        "tool_calls_details": {"web_search": {"invocation": "web_search"}},
     },
     Habits(reasoning=(INSIDE, BESIDE)),
     needs=(("input_tokens",), ("output_tokens", "total_tokens")),
