@@ -16,6 +16,7 @@ from coreason_budget.config import BudgetConfig, hide_password
 from coreason_budget.errors import BudgetExceededError, ConfigError, InvalidAmountError, UnknownModelError
 from coreason_budget.events.hooks import Chain, Hooks
 from coreason_budget.events.log import EventLog
+from coreason_budget.former import FormerNames
 from coreason_budget.guard import BudgetGuard, receipt_of
 from coreason_budget.ids import check_id
 from coreason_budget.ledger import Backend, open_ledger
@@ -40,7 +41,7 @@ _log.addHandler(logging.NullHandler())
 Tags = Mapping[str, str]
 
 
-class BudgetManager:
+class BudgetManager(FormerNames):
     """Budgets for a whole application: check, reserve and book LLM calls in USD.
 
     One manager serves every thread, and may be made before or after a fork. Every method fails

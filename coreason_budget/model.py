@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from attrs import field, frozen
 
+from coreason_budget.awaited import Awaited
 from coreason_budget.errors import InvalidIdError
 from coreason_budget.ids import MAX_TAGS, check_id, check_tag_kind
 from coreason_budget.moments import US_PER_S, to_moment
@@ -314,7 +315,7 @@ class _Standing:
 
 
 @frozen
-class Verdict(_Standing):
+class Verdict(Awaited, _Standing):
     """The answer of a check that admits: every limited account of the call, as it stands.
 
     Attributes:
@@ -355,7 +356,7 @@ class Hold(_Standing):
 
 
 @frozen
-class Receipt(_Standing):
+class Receipt(Awaited, _Standing):
     """What was booked, and where the accounts (`balances`) stand since.
 
     Attributes:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from types import TracebackType
 from typing import Protocol
 
+from coreason_budget.awaited import Awaited, advise_aio
 from coreason_budget.errors import ReservationNotSettledError
 from coreason_budget.model import Balance, Entry, Hold, Receipt
 from coreason_budget.moments import to_moment
@@ -43,7 +44,7 @@ class Ender(Protocol):
         """Book what a lapse would."""
 
 
-class Reservation:
+class Reservation(Awaited):
     """Money held for one call. A context manager that wants `settle` (or `release`) inside.
 
     Leaving the block by an exception ends the reservation as its lapse would, for the provider
@@ -126,6 +127,15 @@ class Reservation:
 
     def __enter__(self) -> Reservation:
         return self
+
+    async def __aenter__(self) -> Reservation:
+        advise_aio()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, trace)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -38,9 +38,11 @@ FOLDERS = (
 MAY_IMPORT = {
     "errors": (),
     "moments": (),
+    "awaited": (),
+    "former": (),
     "money": ("errors",),
     "ids": ("errors",),
-    "model": ("errors", "ids", "moments", "money"),
+    "model": ("awaited", "errors", "ids", "moments", "money"),
     "windows": ("errors", "ids", "money", "model"),
     "limits": ("errors", "ids", "money", "model", "windows"),
     "limits.file": (*_LAYERS, "yaml_nodes"),
@@ -64,12 +66,12 @@ MAY_IMPORT = {
     "guard": (*_LAYERS, *_RULES, "refusals"),
     "books": (*_LAYERS, *_RULES, "config", "outbox"),
     "books.values": _LAYERS,
-    "reservation": (*_LAYERS,),
+    "reservation": (*_LAYERS, "awaited"),
     "pricing": ("errors", "ids", "money", "yaml_nodes"),
     "costs": ("errors", "ids", "money", "model", "pricing", "ledger.base"),
     "outbox": (*_LAYERS, *_RULES, "ledger.wrapped", "storage"),
     "manager": (
-        *_LAYERS, "config", "ledger", "ledger.base", "guard", "reservation", "pricing", "costs",
+        *_LAYERS, "config", "former", "ledger", "ledger.base", "guard", "reservation", "pricing", "costs",
         "outbox", "books", "events",
     ),
     "events": ("errors", "model", "refusals"),
@@ -79,7 +81,7 @@ MAY_IMPORT = {
     "cli.service": ("", *_FRONT, "wire", "cli", "server"),
     "__main__": ("cli",),
     "testing": ("", *_LAYERS, "ledger", "ledger.*", "guard", "books", "manager", "config"),
-    "": ("config", "errors", "guard", "manager", "pricing", "reservation"),
+    "": ("config", "errors", "former", "guard", "manager", "pricing", "reservation"),
 }  # fmt: skip
 
 # What has to know a ledger from inside; everybody else asks the manager, or its books.
