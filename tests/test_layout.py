@@ -15,7 +15,15 @@ MODULES = {
     for path in sorted(PACKAGE.rglob("*.py"))
 }
 _LAYERS = ("errors", "ids", "moments", "money", "model", "windows", "limits")
-_RULES = ("ledger.named", "ledger.record", "ledger.journal", "ledger.base", "ledger.rules", "ledger.epoch")
+_RULES = (
+    "ledger.named",
+    "ledger.record",
+    "ledger.journal",
+    "ledger.base",
+    "ledger.rules",
+    "ledger.epoch",
+    "ledger.judge",
+)
 _FRONT = ("manager", "reservation", "config", "errors", "ids", "moments", "model", "money")
 
 # Folders whose modules may import each other.
@@ -53,6 +61,7 @@ MAY_IMPORT = {
     "ledger.record": (*_LAYERS, "ledger.named"),
     "ledger.journal": (*_LAYERS, "ledger.named", "ledger.record"),
     "ledger.epoch": ("errors", "ledger.named"),
+    "ledger.judge": ("errors", "ledger.epoch"),
     "ledger.base": (*_LAYERS, "ledger.record", "ledger.journal"),
     "ledger.rules": (*_LAYERS, "ledger.record", "ledger.journal", "ledger.base"),
     "ledger.serial": (*_LAYERS, *_RULES),
@@ -202,6 +211,47 @@ def test_a_reach_into_a_ledger_is_found(name):
     source = "def f():\n    from coreason_budget.ledger.record import Record"
     assert reaches(f"coreason_budget.{name}", source) == ["coreason_budget.ledger.record"]
     assert reaches("coreason_budget.books.front", source) == []
+
+
+def circles(graph):
+    """The modules of a graph (module -> what it imports) from which an import leads back to them."""
+    left = dict(graph)
+    while loose := [name for name, imported in left.items() if not imported & set(left)]:
+        for name in loose:
+            del left[name]
+    return set(left)
+
+
+def _graph():
+    sources = {name: path.read_text(encoding="utf-8") for name, path in MODULES.items()}
+    found = {n: imports(n, source, MODULES[n].name == "__init__.py") for n, source in sources.items()}
+    return {
+        name: {imported for imported, _ in of if imported in MODULES and imported != name} for name, of in found.items()
+    }
+
+
+def test_no_import_goes_in_a_circle():
+    """Neither at the top, nor in a function, nor for a type checker alone."""
+    graph = _graph()
+    assert circles(graph) == set()
+    errors, model = "coreason_budget.errors", "coreason_budget.model"
+    assert circles({**graph, errors: {model}}) >= {errors, model}, "the control"
+
+
+# Modules that hold more than one idea as yet; the list only grows shorter.
+TOO_LONG = {"config", "guard", "manager", "model", "pricing.engine", "pricing.usage.habits"}
+
+
+def long_modules(sizes):
+    """Modules of more than 300 lines."""
+    return {_short(name) for name, lines in sizes.items() if lines > 300}
+
+
+def test_a_module_fits_on_a_few_screens():
+    """One idea each."""
+    sizes = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in MODULES.items()}
+    assert long_modules(sizes) - TOO_LONG == set()
+    assert long_modules({**sizes, "coreason_budget.errors": 301}) - TOO_LONG == {"errors"}, "the control"
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -4,8 +4,8 @@ A database that was flushed, restored from a copy or failed over looks like one 
 spent. So each ledger keeps two things beside its accounts: the text of an `Epoch`, and a
 *sequence* that every writing transaction advances. A process remembers the highest sequence it
 knows; another epoch, none, or a sequence that went back is a loss. Whoever notices writes a
-`Halt` into the epoch for everybody, and an operator decides. `Judge` decides all of it for every
-ledger; a ledger reads and writes.
+`Halt` into the epoch for everybody, and an operator decides. What a process makes of what it finds is decided in
+`coreason_budget.ledger.judge`, for every ledger.
 
 What it cannot tell: a loss that other processes wrote past before anyone who knew came by.
 """
@@ -13,9 +13,7 @@ What it cannot tell: a loss that other processes wrote past before anyone who kn
 from __future__ import annotations
 
 import json
-import logging
 import secrets
-from collections.abc import Callable
 from typing import Any
 
 from attrs import asdict, evolve, frozen
@@ -25,8 +23,6 @@ from coreason_budget.ledger import named
 from coreason_budget.ledger.named import encode, text, unknown, whole
 
 _NAMES = frozenset(("id", "schema", "timezone", "since_us", "accepted_us", "halted", "readable_by"))
-
-_log = logging.getLogger("coreason_budget")
 
 
 @frozen
@@ -196,133 +192,6 @@ class Known:
                 f"its sequence went back from {least} to {sequence}"
             )
         return ""
-
-
-@frozen
-class Baseline:
-    """What was known when a question was sent: the answer may be no lower."""
-
-    known: Known
-    sequence: int
-
-
-@frozen
-class EpochSnapshot:
-    """The epoch as it was found, at the ledger's time."""
-
-    text: str | bytes | None
-    epoch: Epoch | None
-    sequence: int
-    now_us: int
-
-    @property
-    def halt_reason(self) -> str:
-        """Why the namespace is halted, empty if it is not."""
-        return "" if self.epoch is None or self.epoch.halted is None else self.epoch.halted.reason
-
-
-class Judge:
-    """What one process knows of its namespace's epoch, and what it makes of what it finds.
-
-    A process works in the epoch that it has seen first, and in a later one that an operator accepted.
-    """
-
-    def __init__(self, timezone: str) -> None:
-        self._timezone = timezone
-        self._known: Known | None = None
-
-    @property
-    def baseline(self) -> Baseline | None:
-        """What is known now, None before the first contact. Take it before a question is sent."""
-        known = self._known
-        return None if known is None else Baseline(known, known.sequence)
-
-    def begin(self, now_us: int) -> Epoch:
-        """A first epoch."""
-        return Epoch.begin(self._timezone, now_us)
-
-    def joining(self, found: EpochSnapshot) -> Epoch:
-        """The epoch as it is once this process works there: a first one where there is none.
-
-        Raises:
-            ConfigError: It does not fit the settings.
-        """
-        if found.epoch is None:
-            return self.begin(found.now_us)
-        found.epoch.check_settings(self._timezone)
-        return found.epoch if found.halt_reason else found.epoch.joined()
-
-    def is_as_known(self, text: object, sequence: int, now_us: int, baseline: Baseline | None) -> bool:
-        """Whether the data is in the epoch it was in, and did not go back; if so, that is remembered."""
-        if baseline is None or text != baseline.known.text or sequence < baseline.sequence:
-            return False
-        baseline.known.note(sequence, now_us)
-        return True
-
-    def has_lost(self, found: EpochSnapshot, baseline: Baseline | None) -> bool:
-        """Whether what was found has lost something that was known.
-
-        Raises:
-            LedgerUnavailableError: The namespace is halted already.
-        """
-        if found.halt_reason:
-            raise halted(found.halt_reason)
-        return bool(self.trouble(found, baseline))
-
-    def trouble(self, found: EpochSnapshot, baseline: Baseline | None) -> str:
-        """Why nothing is admitted where this was found, as far as this process knows; else empty."""
-        if found.halt_reason or baseline is None:
-            return found.halt_reason
-        return baseline.known.loss(baseline.sequence, found.epoch, found.sequence)
-
-    def enter(self, found: EpochSnapshot, baseline: Baseline | None) -> None:
-        """Work from now on in the epoch that was found: the first, one that was accepted, or the same with other words.
-
-        Raises:
-            ConfigError: It does not fit the settings.
-            LedgerUnavailableError: There is none, or it is halted.
-        """
-        if found.epoch is None:
-            raise LedgerUnavailableError("the ledger's data was replaced just now; try again")
-        found.epoch.check_settings(self._timezone)
-        if found.halt_reason:
-            raise halted(found.halt_reason)
-        before = None if baseline is None else baseline.known
-        if self._known is not before:
-            # Another thread was here first.
-            return
-        self._known = Known(found.epoch, found.text, found.sequence, found.now_us)
-        if before is None:
-            return
-        if before.epoch.id == found.epoch.id:
-            self._known.note(before.sequence, before.seen_us)
-        else:
-            new, old = found.epoch.id, before.epoch.id
-            _log.warning("an operator accepted the ledger as it is: epoch %s follows %s", new, old)
-
-    def halt(self, found: EpochSnapshot, baseline: Baseline | None, write: Callable[[Epoch], bool]) -> str:
-        """Halt the namespace for everybody, if it still is as it was found; tell why it is halted.
-
-        Raises:
-            LedgerUnavailableError: Nothing is wrong with it any more.
-        """
-        reason = self.trouble(found, baseline)
-        if not reason or baseline is None:
-            raise LedgerUnavailableError("the ledger's data was replaced just now; try again")
-        epoch = found.epoch or self.begin(found.now_us)
-        if not found.halt_reason and write(epoch.halt(reason, found.now_us, baseline.known.seen_us)):
-            _log.error("the ledger is halted for everybody: %s", reason)
-        return reason
-
-    def accepted(self, found: EpochSnapshot) -> Epoch:
-        """The epoch that begins when an operator accepts what was found.
-
-        Raises:
-            ConfigError: It does not fit the settings.
-        """
-        epoch = found.epoch or self.begin(found.now_us)
-        epoch.check_settings(self._timezone)
-        return epoch.accept(found.now_us, 0 if self._known is None else self._known.seen_us)
 
 
 def halted(reason: str) -> LedgerUnavailableError:

@@ -9,7 +9,8 @@ from attrs import evolve
 
 from coreason_budget.errors import ConfigError, LedgerCorruptError
 from coreason_budget.ledger import named
-from coreason_budget.ledger.epoch import Epoch, EpochSnapshot, Halt, Judge, Known, halted
+from coreason_budget.ledger.epoch import Epoch, Halt, Known, halted
+from coreason_budget.ledger.judge import EpochSnapshot, Judge
 
 NOW_US = 1_795_000_000_000_000
 FIRST = Epoch.begin("UTC", NOW_US)

@@ -24,8 +24,10 @@ from coreason_budget.errors import (
     OutcomeUnknownError,
 )
 from coreason_budget.guard import BudgetGuard
+from coreason_budget.ledger.journal import PAGE
 from coreason_budget.ledger.named import SCHEMA
 from coreason_budget.ledger.sqlite.ledger import SqliteLedger
+from coreason_budget.ledger.sqlite.tables import _LAPSED_ONES, _OPEN_ONES
 from coreason_budget.model import Amounts
 from coreason_budget.storage import sqlite_file
 from coreason_budget.storage.sqlite_file import JOURNAL_MODE
@@ -438,3 +440,32 @@ def test_a_thread_that_ends_closes_its_connection(path: Path) -> None:
         thread.start()
         thread.join()
     assert len(list(open_files.iterdir())) <= before + 1
+
+
+def _plan(path: Path, statement: str) -> str:
+    """How SQLite would find the rows of a statement."""
+    with closing(sqlite3.connect(path)) as connection:
+        rows = connection.execute(f"EXPLAIN QUERY PLAN {statement}", (1,) * statement.count("?")).fetchall()
+    return "; ".join(row[3] for row in rows)
+
+
+@pytest.mark.parametrize(("statement", "index"), [(_OPEN_ONES, "record_open"), (_LAPSED_ONES, "record_lapsed")])
+def test_reservations_are_found_by_index(path: Path, statement: str, index: str) -> None:
+    """However many calls are remembered beside them: each page begins where the last one ended, and sorts nothing."""
+    _guard(path).charge(ALICE, Amounts(1))
+    assert f"USING INDEX {index} (namespace=? AND (" in _plan(path, statement)
+    assert "TEMP B-TREE" not in _plan(path, statement)
+    naive = statement.replace("ORDER BY", "ORDER BY body,").replace(" IS NOT NULL", " IS NOT 0")
+    assert "TEMP B-TREE" in _plan(path, naive), "the control"
+
+
+def test_reservations_come_once_each_over_pages_of_one_moment(path: Path) -> None:
+    """Many that lapse at the same time are told apart by their op ids, those that lapsed after those that are open."""
+    clock = ManualClock()
+    guard = _guard(path, clock=clock, timeout_s=30)
+    made = [guard.reserve(ALICE, Amounts(1), ttl_s=60).op_id for _ in range(PAGE + 7)]
+    clock.advance(seconds=61)
+    guard.usage(ALICE)
+    still = [guard.reserve(ALICE, Amounts(1), ttl_s=60).op_id for _ in range(PAGE + 3)]
+    found = [(record.state, record.op_id) for record in guard.ledger.reservations()]  # type: ignore[attr-defined]
+    assert found == [("open", op_id) for op_id in sorted(still)] + [("lapsed", op_id) for op_id in sorted(made)]

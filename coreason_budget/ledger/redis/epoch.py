@@ -8,7 +8,8 @@ from contextlib import suppress
 from typing import Any
 
 from coreason_budget.errors import LedgerCorruptError, LedgerUnavailableError
-from coreason_budget.ledger.epoch import Baseline, Epoch, EpochSnapshot, Judge, halted
+from coreason_budget.ledger.epoch import Epoch, halted
+from coreason_budget.ledger.judge import Baseline, EpochSnapshot, Judge
 from coreason_budget.ledger.redis.client import Link, TornError
 from coreason_budget.ledger.redis.codec import Command, Keys, pack, sequence_of, time_of, transaction
 from coreason_budget.ledger.redis.server import Facts, check_facts, read_facts, say

@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from coreason_budget.ledger.epoch import Baseline, Epoch, EpochSnapshot, Judge
+from coreason_budget.ledger.epoch import Epoch
+from coreason_budget.ledger.judge import Baseline, EpochSnapshot, Judge
 
 _ROW = "SELECT epoch, sequence FROM namespace WHERE name = ?"
 _WRITE = """

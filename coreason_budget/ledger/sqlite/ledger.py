@@ -10,8 +10,9 @@ from contextlib import contextmanager
 
 from coreason_budget.ledger import named
 from coreason_budget.ledger.base import Clock, LedgerStatus, Reading
-from coreason_budget.ledger.epoch import Baseline, halted
+from coreason_budget.ledger.epoch import halted
 from coreason_budget.ledger.journal import JOURNAL_LENGTH, PAGE, JournalEntry
+from coreason_budget.ledger.judge import Baseline
 from coreason_budget.ledger.record import Record
 from coreason_budget.ledger.serial import SerialLedger
 from coreason_budget.ledger.sqlite.epoch import SqliteEpoch
