@@ -3,32 +3,30 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from attrs import evolve
+from typing import TYPE_CHECKING, cast, overload
 
 from coreason_budget import costs
+from coreason_budget.calls import Call, Check, Release, Reserve, Settle, Spend
 from coreason_budget.config import BudgetConfig, hide_password
-from coreason_budget.errors import BudgetExceededError, ConfigError, InvalidAmountError, UnknownModelError
+from coreason_budget.errors import BudgetExceededError, ConfigError
 from coreason_budget.events.hooks import Chain, Hooks
 from coreason_budget.events.log import EventLog
 from coreason_budget.former import FormerNames
 from coreason_budget.guard import BudgetGuard, receipt_of
-from coreason_budget.ids import check_id
+from coreason_budget.inputs import UsageObject
 from coreason_budget.ledger import Backend, open_ledger
-from coreason_budget.ledger.base import Clock, Priced
+from coreason_budget.ledger.base import Clock
 from coreason_budget.limits import Limit, LimitBook, LiveBook
 from coreason_budget.limits.uncounted import UncountedTokens
 from coreason_budget.model import Amounts, Balance, Entry, Receipt, Subject, Verdict
-from coreason_budget.money import Usd, to_nanos
+from coreason_budget.money import Usd
 from coreason_budget.pricing import PricingEngine
 from coreason_budget.pricing.price import STANDARD
-from coreason_budget.pricing.usage import Report, read_report
 from coreason_budget.reservation import Reservation
+from coreason_budget.verbs import Verbs
 from coreason_budget.windows import Calendar
 
 if TYPE_CHECKING:
@@ -79,7 +77,6 @@ class BudgetManager(FormerNames):
         self.outbox: Outbox | None = None
         if self.config.outbox is not None:
             self._put_outbox(self.config.outbox, book, clock or int)
-        self._uncounted = UncountedTokens(self.config.uncounted_tokens)
         self.guard = BudgetGuard(
             self.ledger,
             book,
@@ -87,6 +84,39 @@ class BudgetManager(FormerNames):
             on_lapse=self.config.on_lapse,
             required_scopes=self.config.required_scopes,
         )
+        self._verbs = Verbs(
+            self.pricing,
+            self.guard,
+            self._events,
+            UncountedTokens(self.config.uncounted_tokens),
+            self.config.prefer_reported_cost,
+        )
+
+    @overload
+    def run(self, call: Check) -> Verdict: ...
+    @overload
+    def run(self, call: Reserve) -> Reservation: ...
+    @overload
+    def run(self, call: Spend | Settle | Release) -> Receipt: ...
+    def run(self, call: Call) -> Verdict | Receipt | Reservation:
+        """Run a call that was made as a value: what the methods below do with what they are given.
+
+        Raises:
+            BudgetError: As the method of the verb.
+            TypeError: It is none of `calls.CALLS`.
+        """
+        match call:
+            case Check():
+                return self._verbs.check(call)
+            case Spend():
+                return self._verbs.spend(call)
+            case Reserve():
+                return Reservation(self, self._verbs.reserve(call))
+            case Settle():
+                return self._verbs.settle(call)
+            case Release():
+                return self._verbs.release(call)
+        raise TypeError(f"call: must be a Check, Spend, Reserve, Settle or Release, not {type(call).__name__}")
 
     def check_availability(
         self,
@@ -118,17 +148,16 @@ class BudgetManager(FormerNames):
             UnknownModelError: No price for the model whose tokens are asked for.
             InvalidAmountError, InvalidIdError: A bad input; nothing was asked.
         """
-        subject = self._caller(user_id, project_id, model, tags)
-        estimate = None if estimated_cost is None else to_nanos(estimated_cost, "estimated_cost")
-        try:
-            verdict = self.guard.check(subject, costs.asked(self.pricing, estimate, model, input_tokens))
-        except BudgetExceededError as refusal:
-            self._events.refused(subject, refusal, "check")
-            raise
-        if input_tokens is None:
-            return verdict
-        affordable = costs.affordable(self.pricing, verdict.balances, costs.known(model), input_tokens, None)
-        return evolve(verdict, affordable_output_tokens=affordable)
+        return self.run(
+            Check(
+                user_id=user_id,
+                project_id=project_id,
+                estimated_cost=estimated_cost,
+                model=model,
+                tags=tags,
+                input_tokens=input_tokens,
+            )
+        )
 
     def affordable_output_tokens(
         self,
@@ -160,7 +189,8 @@ class BudgetManager(FormerNames):
             UnknownModelError: No price for the model.
             LedgerUnavailableError, InvalidAmountError, InvalidIdError: As `check_availability`.
         """
-        subject = self._caller(user_id, project_id, model, tags)
+        check = Check(user_id=user_id, project_id=project_id, model=model, tags=tags)
+        subject = self._verbs.named(check.subject)
         wish = costs.affordable(self.pricing, (), model, input_tokens, max_output_tokens)
         try:
             balances = self.guard.check(subject, Amounts()).balances
@@ -203,24 +233,20 @@ class BudgetManager(FormerNames):
             UnknownModelError: No price for the model.
             InvalidAmountError, InvalidIdError: A bad input; nothing was booked.
         """
-        given = None if cost is None else to_nanos(cost, "cost")
-        report = None if usage is None else read_report(usage, service)
-        if model is None and report is not None:
-            model = report.model
-        subject = self._caller(user_id, project_id, model, tags)
-        spent = costs.spent(given, report, input_tokens, output_tokens, model, service)
-        priced = self._pricer(spent, report)(subject.model)
-        if priced.tokens is None:
-            self._uncounted.note(self.guard.limits.book, subject)
-        receipt = self.guard.charge(
-            subject,
-            Amounts(priced.nanos, priced.tokens or 0),
-            idempotency_key=idempotency_key,
-            content=_content(subject, **spent),
-            price=priced.price,
+        return self.run(
+            Spend(
+                user_id=user_id,
+                cost=cost,
+                project_id=project_id,
+                model=model,
+                tags=tags,
+                usage=cast(UsageObject | None, usage),
+                input_tokens=input_tokens,
+                output_tokens=output_tokens,
+                service=service,
+                idempotency_key=idempotency_key,
+            )
         )
-        self._events.booked(receipt)
-        return receipt
 
     def reserve(
         self,
@@ -262,39 +288,19 @@ class BudgetManager(FormerNames):
             InvalidAmountError, InvalidIdError: A bad input; nothing is held.
             TypeError: ``release_on`` is not of exception classes; nothing is held.
         """
-        subject = self._caller(user_id, project_id, model, tags)
         surely_unbilled = _exception_types(release_on)
-        given = None if cost is None else to_nanos(cost, "cost")
-        book = self.guard.limits.book
-        needs_output = partial(book.counts, subject, ("usd", "tokens"))
-        amounts = costs.bound(self.pricing, given, model, input_tokens, max_output_tokens, needs_output)
-        if input_tokens is None and max_output_tokens is None:
-            self._uncounted.check_reserve(book, subject)
-        fits = None
-        if given is None and model is not None and input_tokens is not None:
-            fits = partial(costs.fitting, self.pricing, model, input_tokens, max_output_tokens)
-        try:
-            hold = self.guard.reserve(
-                subject,
-                amounts,
-                ttl_s=ttl_s,
-                idempotency_key=idempotency_key,
-                content=_content(
-                    subject,
-                    model=model,
-                    cost_nanos=given,
-                    input_tokens=input_tokens,
-                    max_output_tokens=max_output_tokens,
-                ),
-                price=costs.price_name(self.pricing, given, model),
-                fits=fits,
-                book=book,
-            )
-        except BudgetExceededError as refusal:
-            self._events.refused(subject, refusal, "reserve", idempotency_key)
-            raise
-        self._events.admitted(hold)
-        return Reservation(self, hold, surely_unbilled)
+        call = Reserve(
+            user_id=user_id,
+            cost=cost,
+            project_id=project_id,
+            model=model,
+            tags=tags,
+            input_tokens=input_tokens,
+            max_output_tokens=max_output_tokens,
+            ttl_s=ttl_s,
+            idempotency_key=idempotency_key,
+        )
+        return Reservation(self, self._verbs.reserve(call), surely_unbilled)
 
     def settle(
         self,
@@ -329,34 +335,27 @@ class BudgetManager(FormerNames):
             UnknownModelError: No price for the model; nothing was changed.
             LedgerUnavailableError, IdempotencyConflictError, InvalidAmountError, InvalidIdError: As elsewhere.
         """
-        with _hold_stands():
-            if model is not None:
-                check_id(model, "model")
-            given = None if cost is None else to_nanos(cost, "cost")
-            report = None if usage is None else read_report(usage, service)
-            spent = costs.spent(given, report, input_tokens, output_tokens, model, service)
-            receipt = self.guard.settle(
-                reservation_id,
-                self._pricer(spent, report),
-                costs.count_tokens(input_tokens, output_tokens),
-                idempotency_key=idempotency_key,
-                content=spent,
-                entries=entries,
-            )
-        self._events.booked(receipt)
-        return receipt
+        call = Settle(
+            reservation_id=reservation_id,
+            cost=cost,
+            usage=cast(UsageObject | None, usage),
+            model=model,
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+            service=service,
+            idempotency_key=idempotency_key,
+        )
+        return self._verbs.settle(call, entries)
 
     def release(
         self, reservation_id: str, *, idempotency_key: str | None = None, entries: tuple[Entry, ...] = ()
     ) -> Receipt:
         """End a reservation and book nothing: the call did not happen. Raises as `settle` does."""
-        return self.guard.release(reservation_id, idempotency_key=idempotency_key, entries=entries)
+        return self._verbs.release(Release(reservation_id=reservation_id, idempotency_key=idempotency_key), entries)
 
     def lapse(self, reservation_id: str, *, entries: tuple[Entry, ...] = ()) -> Receipt:
         """End a reservation now as its lapse would end it; a later settle corrects that."""
-        receipt = self.guard.lapse(reservation_id, entries=entries)
-        self._events.booked(receipt)
-        return receipt
+        return self._verbs.lapse(reservation_id, entries)
 
     def usage(
         self,
@@ -366,7 +365,7 @@ class BudgetManager(FormerNames):
         tags: Tags | None = None,
     ) -> tuple[Balance, ...]:
         """Where every account of these scopes and of the whole stands."""
-        return self.guard.usage(self._subject(user_id, project_id, model, tags))
+        return self.guard.usage(self._verbs.named(Subject.of(user_id, project_id, model, tags)))
 
     @property
     def books(self) -> BudgetBooks:
@@ -378,19 +377,6 @@ class BudgetManager(FormerNames):
     def close(self) -> None:
         """Give the ledger's connections back."""
         self.ledger.close()
-
-    def _pricer(self, spent: Mapping[str, object], report: Report | None) -> Callable[[str | None], Priced]:
-        return costs.pricer(self.pricing, spent, report, prefer_reported=self.config.prefer_reported_cost)
-
-    def _caller(self, user_id: str, project_id: str | None, model: str | None, tags: Tags | None) -> Subject:
-        # None would leave the user's own limits out.
-        return self._subject(check_id(user_id, "user_id"), project_id, model, tags)
-
-    def _subject(self, user_id: str | None, project_id: str | None, model: str | None, tags: Tags | None) -> Subject:
-        subject = Subject.of(user_id, project_id, model, tags)
-        if subject.model is None:
-            return subject
-        return Subject(subject.user, subject.project, self.pricing.canonical(subject.model), subject.tags)
 
     def _put_outbox(self, path: Path, limits: LiveBook, clock: Clock) -> None:
         from coreason_budget.outbox import Store, open_outbox
@@ -404,24 +390,6 @@ class BudgetManager(FormerNames):
             clock=clock,
         )
         self.outbox = with_outbox.outbox
-
-
-def _content(subject: Subject, **given: object) -> dict[str, object]:
-    """What a caller gave, by name; the model is given as the caller wrote it."""
-    return {"user_id": subject.user, "project_id": subject.project, "tags": dict(subject.tags) or None, **given}
-
-
-@contextmanager
-def _hold_stands() -> Iterator[None]:
-    """Say with whatever cannot be booked what becomes of the money that is held."""
-    try:
-        yield
-    except (InvalidAmountError, UnknownModelError) as error:
-        error.args = (
-            f"{error}; nothing was booked, and what is held stays held until it is settled (with a cost or token "
-            "counts), released, or lapses",
-        )
-        raise
 
 
 def _exception_types(

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coreason_budget import BudgetConfig, BudgetExceededError, BudgetManager, InvalidIdError, UnknownModelError, costs
+from coreason_budget.calls import Spend
 from coreason_budget.errors import LedgerCorruptError
 from coreason_budget.ledger.memory import MemoryLedger
 from coreason_budget.pricing import PricingEngine, Usage
@@ -210,7 +211,7 @@ def test_a_settle_that_was_kept_as_json_costs_the_same(used, prefer_reported):
     units |= {"web_search_cost_per_query": "0.01"} if used.web_search else {}
     pricing = PricingEngine({"m": {**rates, **batch, **units}})
     report = read_report(used)
-    content = costs.spent(None, report, None, None, None)
+    content = Spend(user_id="alice", usage=used).content_of_cost()
     kept = json.loads(json.dumps(content))
     said, again = (
         costs.pricer(pricing, *given, prefer_reported=prefer_reported)("m") for given in ((content, report), (kept,))

@@ -24,7 +24,7 @@ _RULES = (
     "ledger.epoch",
     "ledger.judge",
 )
-_FRONT = ("manager", "reservation", "config", "errors", "ids", "moments", "model", "money")
+_FRONT = ("manager", "calls", "inputs", "reservation", "config", "errors", "ids", "moments", "model", "money")
 
 # Folders whose modules may import each other.
 FOLDERS = (
@@ -72,19 +72,22 @@ MAY_IMPORT = {
     "ledger.urls": ("errors", "ledger.base", "ledger.memory", "ledger.sqlite", "ledger.redis"),
     "ledger": ("ledger.base", "ledger.journal", "ledger.urls"),
     "refusals": (*_LAYERS, "ledger.base"),
+    "inputs": ("errors", "ids", "money"),
+    "calls": ("errors", "ids", "inputs", "model", "money", "pricing"),
     "guard": (*_LAYERS, *_RULES, "refusals"),
     "books": (*_LAYERS, *_RULES, "config", "outbox"),
     "books.values": _LAYERS,
     "reservation": (*_LAYERS, "awaited"),
     "pricing": ("errors", "ids", "money", "yaml_nodes"),
-    "costs": ("errors", "ids", "money", "model", "pricing", "ledger.base"),
+    "costs": ("errors", "ids", "money", "model", "calls", "pricing", "ledger.base"),
+    "verbs": (*_LAYERS, "calls", "costs", "events", "guard", "ledger.base", "pricing"),
     "outbox": (*_LAYERS, *_RULES, "ledger.wrapped", "storage"),
     "manager": (
         *_LAYERS, "config", "former", "ledger", "ledger.base", "guard", "reservation", "pricing", "costs",
-        "outbox", "books", "events",
+        "outbox", "books", "events", "calls", "inputs", "verbs",
     ),
     "events": ("errors", "model", "refusals"),
-    "wire": ("errors", "ids", "moments", "money", "model", "reservation", "books.values"),
+    "wire": ("errors", "ids", "moments", "money", "model", "reservation", "books.values", "calls", "inputs"),
     "server": ("", *_FRONT, "wire"),
     "cli": ("", *_FRONT, "wire", "books", "pricing"),
     "cli.service": ("", *_FRONT, "wire", "cli", "server"),
@@ -94,7 +97,7 @@ MAY_IMPORT = {
 }  # fmt: skip
 
 # What has to know a ledger from inside; everybody else asks the manager, or its books.
-KNOW_A_LEDGER = ("ledger", "refusals", "guard", "costs", "outbox", "books", "manager", "testing", "config")
+KNOW_A_LEDGER = ("ledger", "refusals", "guard", "costs", "verbs", "outbox", "books", "manager", "testing", "config")
 
 # A library from outside -> the only places that may import it.
 ONLY_IN = {

@@ -6,9 +6,10 @@ import inspect
 from typing import Any
 
 import pytest
-from attrs import fields_dict, frozen
+from attrs import frozen
 
 from coreason_budget import BudgetManager
+from coreason_budget.calls import Mutation, json_fields, said
 from coreason_budget.cli import cli
 from coreason_budget.server.table import ROUTES
 
@@ -33,7 +34,7 @@ def in_python(verb: str) -> set[str]:
 
 def in_json(verb: str, asks: Any) -> set[str]:
     """The fields of the body, and the key of its header."""
-    return {*fields_dict(asks), *([_KEY] if ROUTES[verb].is_repeatable else [])}
+    return {*json_fields(asks), *([_KEY] if issubclass(asks, Mutation) else [])}
 
 
 def on_the_command_line(verb: str) -> set[str]:
@@ -48,12 +49,14 @@ def test_a_verb_takes_the_same_everywhere(verb: str) -> None:
     assert on_the_command_line(verb) == in_python(verb)
 
 
-@frozen
-class _Forgetful:
+@frozen(kw_only=True, slots=False)
+class _Forgetful(Mutation):
     """The control: a body that forgot a field."""
 
-    user_id: str
-    cost: str
+    VERB = "forgetful"
+
+    user_id: str = said()
+    cost: str = said()
 
 
 def test_a_forgotten_field_is_seen() -> None:

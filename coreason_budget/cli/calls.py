@@ -9,6 +9,7 @@ from typing import IO, Any
 
 import click
 
+from coreason_budget.calls import Call, Check, Release, Reserve, Settle, Spend, told_of
 from coreason_budget.cli.base import Command, budget, budget_there, command, ending, table, together
 from coreason_budget.wire import answers
 
@@ -23,16 +24,6 @@ def _tag(_: click.Context, __: click.Parameter, values: Sequence[str]) -> dict[s
     return tags or None
 
 
-scopes = together(
-    click.option("--project", "project_id", metavar="ID", help="The project it is for."),
-    click.option("--model", metavar="NAME", help="The model."),
-    click.option("--tag", "tags", multiple=True, callback=_tag, metavar="KIND=ID", help="A further scope; repeatable."),
-)
-key = click.option("--key", "idempotency_key", metavar="TEXT", help="Idempotency key: sent again, it counts once.")
-input = click.option("--input", "input_tokens", type=int, metavar="N", help="Input tokens.")
-output = click.option("--output", "output_tokens", type=int, metavar="N", help="Output tokens.")
-
-
 def _json(_: click.Context, __: click.Parameter, file: IO[str] | None) -> Any:
     if file is None:
         return None
@@ -42,90 +33,70 @@ def _json(_: click.Context, __: click.Parameter, file: IO[str] | None) -> Any:
         raise click.BadParameter(f"{file.name}: is not JSON: {error}") from None
 
 
-usage_file = click.option(
-    "--usage",
-    type=click.File(encoding="utf-8"),
-    callback=_json,
-    metavar="FILE",
-    help="The provider's answer, or its usage, as JSON; - is stdin.",
-)
-service = click.option("--service", metavar="NAME", help="What was billed where the answer does not say: batch, ...")
+# What a field of a call is on the command line beside its name, help and metavar.
+_KINDS: dict[str, dict[str, Any]] = {
+    "input_tokens": {"type": int},
+    "output_tokens": {"type": int},
+    "max_output_tokens": {"type": int},
+    "ttl_s": {"type": float},
+    "tags": {"multiple": True, "callback": _tag},
+    "usage": {"type": click.File(encoding="utf-8"), "callback": _json},
+}
 
 
-def _said(call: dict[str, Any]) -> dict[str, Any]:
-    """The options that were given, by the names of the library's own parameters."""
-    return {name: value for name, value in call.items() if value is not None}
-
-
-def _cost(help: str) -> Command:
-    return click.option("--cost", metavar="USD", help=help)
+def options(verb: type[Call], *names: str) -> Command:
+    """The arguments and options of a verb as its class declares them; of some of its fields where they are named."""
+    found = []
+    for attribute, told in sorted(told_of(verb), key=lambda one: bool(one[1].option)):
+        if told.option and (not names or attribute.name in names):
+            kind = _KINDS.get(attribute.name, {})
+            name = attribute.name
+            found.append(click.option(f"--{told.option}", name, metavar=told.metavar, help=told.help, **kind))
+        elif not told.option and not names:
+            found.append(click.argument(attribute.name, metavar=told.metavar))
+    return together(*found)
 
 
 @command
-@click.argument("user_id")
-@click.option("--cost", "estimated_cost", metavar="USD", help="Estimated cost.")
-@scopes
-@input
-def check(user_id: str, **call: Any) -> tuple[Any, str]:
+@options(Check)
+def check(**call: Any) -> tuple[Any, str]:
     """Ask whether a call of USER_ID would fit its budgets now."""
-    verdict = budget().check_availability(user_id, **_said(call))
-    answer = answers.allowed(verdict)
-    binding, tokens = answer["binding"], verdict.affordable_output_tokens
+    answer = answers.allowed(budget().run(Check(**call)))
+    binding, tokens = answer["binding"], answer.get("affordable_output_tokens")
     left = "" if binding is None else f"; {binding['remaining_usd']} USD left ({binding['scope']})"
     return answer, f"allowed{left}{'' if tokens is None else f'; at most {tokens} output tokens'}"
 
 
 @command
-@click.argument("user_id")
-@_cost("What the call cost. Left out, the provider's answer or the model and its token counts say it.")
-@scopes
-@usage_file
-@input
-@output
-@service
-@key
-def spend(user_id: str, **call: Any) -> tuple[Any, str]:
+@options(Spend)
+def spend(**call: Any) -> tuple[Any, str]:
     """Book what a call of USER_ID cost, in full."""
-    answer = answers.recorded(budget().record_spend(user_id, **_said(call)))
+    answer = answers.recorded(budget().run(Spend(**call)))
     return answer, f"recorded {answer['cost_usd']} USD{_again(answer)}"
 
 
 @command
-@click.argument("user_id")
-@_cost("The most the call can cost. Left out, the model and its token bounds say it.")
-@scopes
-@input
-@click.option("--max-output", "max_output_tokens", type=int, metavar="N", help="The call's limit of output tokens.")
-@click.option("--ttl", "ttl_s", type=float, metavar="S", help="Seconds until it lapses if it is not settled.")
-@key
-def reserve(user_id: str, **call: Any) -> tuple[Any, str]:
+@options(Reserve)
+def reserve(**call: Any) -> tuple[Any, str]:
     """Hold the most that a call of USER_ID can cost, until it is settled."""
-    answer = answers.reserved(budget().reserve(user_id, **_said(call)))
+    answer = answers.reserved(budget().run(Reserve(**call)))
     text = f"reserved {answer['reserved_usd']} USD until {answer['lapses_at']}{_again(answer)}"
     return answer, f"{text}\n{answer['reservation_id']}"
 
 
 @ending
-@click.argument("reservation_id")
-@_cost("What the call cost. Left out, the provider's answer or its token counts say it.")
-@usage_file
-@input
-@output
-@service
-@click.option("--model", metavar="NAME", help="The model that was called, if not the one reserved for.")
-@key
-def settle(reservation_id: str, **call: Any) -> tuple[Any, str]:
+@options(Settle)
+def settle(**call: Any) -> tuple[Any, str]:
     """End a reservation and book what the call really cost."""
-    answer = answers.ended(budget().settle(reservation_id, **_said(call)))
+    answer = answers.ended(budget().run(Settle(**call)))
     return answer, f"settled at {answer['cost_usd']} USD{' (late)' if answer['late'] else ''}{_again(answer)}"
 
 
 @ending
-@click.argument("reservation_id")
-@key
-def release(reservation_id: str, idempotency_key: str | None) -> tuple[Any, str]:
+@options(Release)
+def release(**call: Any) -> tuple[Any, str]:
     """End a reservation and book nothing: the call did not happen."""
-    answer = answers.ended(budget().release(reservation_id, idempotency_key=idempotency_key))
+    answer = answers.ended(budget().run(Release(**call)))
     return answer, f"released{' (late)' if answer['late'] else ''}{_again(answer)}"
 
 
@@ -135,7 +106,7 @@ def _again(answer: Mapping[str, Any]) -> str:
 
 @command
 @click.option("--user", "user_id", metavar="ID", help="Whose.")
-@scopes
+@options(Check, "project_id", "model", "tags")
 def usage(**scopes: Any) -> tuple[Any, str]:
     """Show where the budgets of these scopes and of the whole stand."""
     balances = budget_there().usage(**scopes)

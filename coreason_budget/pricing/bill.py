@@ -86,6 +86,11 @@ def period_of(entry: ModelPrice, service: str, at: date | None) -> Period:
     return entry.period(service, at)
 
 
+def name_of(entry: ModelPrice, service: str, period: Period) -> str:
+    """Name a price by model, service and the day from which it holds, else that of its last check, or its source."""
+    return f"{entry.canonical} {service} {period.since or entry.checked or entry.source or ''}".rstrip()
+
+
 def rates_of(
     entry: ModelPrice, period: Period, counts: tuple[Count, ...], size: str | None = None, requests: int = 1
 ) -> Rates:

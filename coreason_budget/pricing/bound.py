@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, TypedDict
 
-import attrs
+from attrs import frozen
 
 from coreason_budget.errors import InvalidAmountError, UnknownModelError
 from coreason_budget.ids import MAX_TOKENS, check_count
 from coreason_budget.money import ceil_div
 from coreason_budget.pricing import tokens
+from coreason_budget.pricing.bill import name_of
 from coreason_budget.pricing.buckets import check_seconds
 from coreason_budget.pricing.price import MILLION, STANDARD, ModelPrice, Period, Rates
 
@@ -38,7 +40,7 @@ class Request(TypedDict, total=False):
     requests: int | None
 
 
-@attrs.frozen
+@frozen
 class Bound:
     """What a request costs at most: a fixed part and the answer, over every row that it can reach.
 
@@ -165,3 +167,49 @@ def output_limit(entry: ModelPrice, max_output_tokens: int | None) -> int:
             f"max_output_tokens: pass it; the output limit of {entry.canonical} is not known", field="max_output_tokens"
         )
     return entry.max_output
+
+
+@frozen
+class Quote:
+    """What a call costs at most, and by which price: one look at the table, at one moment.
+
+    Attributes:
+        nanos: The bound, in nano-USD.
+        price_name: As `Cost.price_name`: of the price that holds today.
+        model: The canonical id.
+        output_tokens: What the bound allows each answer.
+    """
+
+    nanos: int
+    price_name: str
+    model: str
+    output_tokens: int
+
+
+def quote(entry: ModelPrice, request: Request) -> Quote:
+    """Give the bound of a request: its input and ``n`` answers of full length, at today's price or tomorrow's.
+
+    Raises:
+        InvalidAmountError, UnknownModelError: As `PricingEngine.estimate`.
+    """
+    service = request.get("service", STANDARD)
+    periods = _tomorrow_too(entry, service)
+    bound = read_request(entry, periods, **request)
+    longest = output_limit(entry, request.get("max_output_tokens"))
+    name = name_of(entry, service, periods[0])
+    return Quote(bound.cost(bound.n * longest), name, entry.canonical, longest)
+
+
+def affordable(entry: ModelPrice, remaining_nanos: int, request: Request) -> int:
+    """Give the largest output limit whose `quote` is within a remainder; 0 where none is."""
+    bound = read_request(entry, _tomorrow_too(entry, request.get("service", STANDARD)), **request)
+    wanted = request.get("max_output_tokens")
+    if wanted is None and entry.max_output is None and entry.mode == "chat":
+        wanted = MAX_TOKENS
+    return min(output_limit(entry, wanted), bound.affordable(remaining_nanos) // bound.n)
+
+
+def _tomorrow_too(entry: ModelPrice, service: str) -> list[Period]:
+    # The call may end tomorrow, at tomorrow's price.
+    today = datetime.now(UTC).date()
+    return entry.periods_between(service, today, today + timedelta(days=1))

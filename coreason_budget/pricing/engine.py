@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from decimal import Decimal
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Unpack
@@ -12,17 +12,16 @@ from typing import TYPE_CHECKING, Any, Unpack
 from attrs import evolve
 
 from coreason_budget.errors import InvalidIdError, UnknownModelError
-from coreason_budget.ids import MAX_TOKENS
 from coreason_budget.money import Usd, ceil_div, to_nanos, to_usd
 from coreason_budget.pricing import served
-from coreason_budget.pricing.bill import Item, bill, billed_searches, item_of, period_of, rates_of, total_of
-from coreason_budget.pricing.bound import Request, output_limit, read_request
+from coreason_budget.pricing.bill import Item, bill, billed_searches, item_of, name_of, period_of, rates_of, total_of
+from coreason_budget.pricing.bound import Quote, Request, affordable, quote
 from coreason_budget.pricing.buckets import Usage
 from coreason_budget.pricing.catalog import Catalog
 from coreason_budget.pricing.cost import Cost
 from coreason_budget.pricing.counts import Counts, plain, split
 from coreason_budget.pricing.hidden import why_hidden
-from coreason_budget.pricing.price import BUCKETS, MILLION, STANDARD, ModelPrice, Period
+from coreason_budget.pricing.price import BUCKETS, MILLION, STANDARD, ModelPrice
 from coreason_budget.pricing.usage import Part, Report, buckets_of, read_report
 
 if TYPE_CHECKING:
@@ -141,8 +140,7 @@ class PricingEngine:
             UnknownModelError, InvalidIdError: As `card`; or the model has no such service.
         """
         entry = self.card(model)
-        period = period_of(entry, service, None)
-        return f"{entry.canonical} {service} {period.since or entry.checked or entry.source or ''}".rstrip()
+        return name_of(entry, service, period_of(entry, service, None))
 
     def calculate(
         self,
@@ -291,9 +289,11 @@ class PricingEngine:
 
     def estimate_nanos(self, model: str, **request: Unpack[Request]) -> int:
         """Give an upper bound of a call's cost in nano-USD. As `estimate`."""
-        entry = self.card(model)
-        bound = read_request(entry, _tomorrow_too(entry, request), **request)
-        return bound.cost(bound.n * output_limit(entry, request.get("max_output_tokens")))
+        return self.quote(model, **request).nanos
+
+    def quote(self, model: str, **request: Unpack[Request]) -> Quote:
+        """Give an upper bound of a call's cost, the price it goes by, and the model's canonical id. As `estimate`."""
+        return quote(self.card(model), request)
 
     def affordable_output_tokens(self, model: str, remaining: Usd, **request: Unpack[Request]) -> int:
         """Give the largest ``max_output_tokens`` whose `estimate` is within what remains.
@@ -314,12 +314,7 @@ class PricingEngine:
 
     def affordable_output_tokens_for(self, model: str, remaining_nanos: int, **request: Unpack[Request]) -> int:
         """Give the same for a remainder in nano-USD. As `affordable_output_tokens`."""
-        entry = self.card(model)
-        bound = read_request(entry, _tomorrow_too(entry, request), **request)
-        wanted = request.get("max_output_tokens")
-        if wanted is None and entry.max_output is None and entry.mode == "chat":
-            wanted = MAX_TOKENS
-        return min(output_limit(entry, wanted), bound.affordable(remaining_nanos) // bound.n)
+        return affordable(self.card(model), remaining_nanos, request)
 
 
 def _own(overrides: Mapping[str, Mapping[str, Usd]] | None) -> Mapping[str, Own]:
@@ -334,16 +329,6 @@ def _checked(model: str) -> str:
     if not isinstance(model, str) or not 1 <= len(model.encode("utf-8", "surrogatepass")) <= 256:
         raise InvalidIdError("model: must be text of 1 to 256 bytes", field="model")
     return model
-
-
-def _today() -> date:
-    return datetime.now(UTC).date()
-
-
-def _tomorrow_too(entry: ModelPrice, request: Request) -> list[Period]:
-    # The call may end tomorrow, at tomorrow's price.
-    today = _today()
-    return entry.periods_between(request.get("service", STANDARD), today, today + timedelta(days=1))
 
 
 def _reported(report: Report, model: str) -> Cost:

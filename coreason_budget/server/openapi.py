@@ -9,9 +9,8 @@ import re
 from functools import cache
 from typing import Any
 
-from coreason_budget import __version__
+from coreason_budget import __version__, calls, inputs
 from coreason_budget.ids import BUILT_IN_KINDS, KIND_PATTERN, MAX_ID_BYTES, MAX_TAGS
-from coreason_budget.server import schemas
 from coreason_budget.server.reading import KEY_HEADER, TAG, Query
 from coreason_budget.server.table import JSON, ROUTES, Route
 from coreason_budget.wire import outcomes
@@ -20,7 +19,7 @@ from coreason_budget.wire.json_schema import NULL, Schemas
 from coreason_budget.wire.outcomes import Kind
 from coreason_budget.wire.problems import MEDIA_TYPE
 
-_ID: Json = {"type": "string", **schemas.ID}
+_ID: Json = {"type": "string", **inputs.ID}
 _KEY: Json = {
     "name": KEY_HEADER,
     "in": "header",
@@ -102,7 +101,7 @@ def _request(asked: type[Any], types: Schemas) -> Json:
     return types.name(asked.__name__, {**own, **_ways(asked.WAYS)})
 
 
-def _ways(ways: tuple[schemas.Way, ...]) -> Json:
+def _ways(ways: tuple[calls.Way, ...]) -> Json:
     """The ways to say a cost: what must be there is no null, and of the other ways there is nothing."""
     options = []
     for way in ways:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
+from attrs import evolve
 from flask import Blueprint, Response, request
 
+from coreason_budget.calls import Check, Mutation, Release, Reserve, Settle, Spend
 from coreason_budget.errors import BudgetError
 from coreason_budget.manager import BudgetManager
 from coreason_budget.server import schemas
@@ -18,6 +20,8 @@ from coreason_budget.server.reading import read_json, read_key, read_query
 from coreason_budget.server.replies import answer_errors, reply
 from coreason_budget.server.table import ROUTES, Route
 from coreason_budget.wire import answers
+
+T = TypeVar("T", bound=Mutation)
 
 _log = logging.getLogger("coreason_budget.server")
 
@@ -42,6 +46,12 @@ def _view(route: Route, verb: Callable[..., Mapping[str, Any] | Response]) -> Re
     return answer if isinstance(answer, Response) else reply(route.status, answer, route.media_type)
 
 
+def _keyed(asked: T) -> T:
+    """A call that says its cost in one way, with the key of its header."""
+    schemas.one_way(asked)
+    return evolve(asked, idempotency_key=read_key(request))
+
+
 class _Routes:
     """What each of `ROUTES` answers, under its name."""
 
@@ -57,25 +67,22 @@ class _Routes:
         mounted = request.script_root + request.path.removesuffix(ROUTES["document"].path)
         return describe(mounted, with_keys=bool(self._budget.config.api_keys))
 
-    def check(self, asked: schemas.Check) -> answers.Allowed:
+    def check(self, asked: Check) -> answers.Allowed:
         if asked.input_tokens is not None:
             schemas.model_named(asked.model)
-        return answers.allowed(self._budget.check_availability(**schemas.given(asked)))
+        return answers.allowed(self._budget.run(asked))
 
-    def spend(self, asked: schemas.Spend) -> answers.Recorded:
-        schemas.one_way(asked)
-        return answers.recorded(self._budget.record_spend(**schemas.given(asked), idempotency_key=read_key(request)))
+    def spend(self, asked: Spend) -> answers.Recorded:
+        return answers.recorded(self._budget.run(_keyed(asked)))
 
-    def reserve(self, asked: schemas.Reserve) -> answers.Reserved:
-        schemas.one_way(asked)
-        return answers.reserved(self._budget.reserve(**schemas.given(asked), idempotency_key=read_key(request)))
+    def reserve(self, asked: Reserve) -> answers.Reserved:
+        return answers.reserved(self._budget.run(_keyed(asked)))
 
-    def settle(self, asked: schemas.Settle) -> answers.Ended:
-        schemas.one_way(asked)
-        return answers.ended(self._budget.settle(**schemas.given(asked), idempotency_key=read_key(request)))
+    def settle(self, asked: Settle) -> answers.Ended:
+        return answers.ended(self._budget.run(_keyed(asked)))
 
-    def release(self, asked: schemas.Release) -> answers.Ended:
-        return answers.ended(self._budget.release(**schemas.given(asked), idempotency_key=read_key(request)))
+    def release(self, asked: Release) -> answers.Ended:
+        return answers.ended(self._budget.run(_keyed(asked)))
 
     def usage(self, asked: Mapping[str, Any]) -> answers.Accounts:
         return answers.accounts(self._budget.usage(**asked))

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 from attrs import frozen
 
-from coreason_budget.server import schemas
+from coreason_budget import calls
 from coreason_budget.server.reading import SCOPES, UNREADABLE, Query
 from coreason_budget.wire import answers, outcomes
 from coreason_budget.wire.outcomes import Kind
@@ -89,7 +89,7 @@ ROUTES = {
         path="/check",
         role="read",
         summary="Ask whether a call would fit now",
-        asks=schemas.Check,
+        asks=calls.Check,
         answers={200: answers.Allowed},
         refuses=(*_PRICED, outcomes.BUDGET_EXCEEDED),
     ),
@@ -98,7 +98,7 @@ ROUTES = {
         path="/spend",
         role="spend",
         summary="Book what a call cost",
-        asks=schemas.Spend,
+        asks=calls.Spend,
         answers={200: answers.Recorded},
         refuses=_PRICED,
         is_repeatable=True,
@@ -108,7 +108,7 @@ ROUTES = {
         path="/reserve",
         role="spend",
         summary="Hold what a call may cost at most",
-        asks=schemas.Reserve,
+        asks=calls.Reserve,
         answers={201: answers.Reserved},
         refuses=(*_PRICED, outcomes.BUDGET_EXCEEDED, outcomes.RESERVATION_ENDED),
         is_repeatable=True,
@@ -119,7 +119,7 @@ ROUTES = {
         path="/settle",
         role="spend",
         summary="End a reservation with what the call cost",
-        asks=schemas.Settle,
+        asks=calls.Settle,
         answers={200: answers.Ended},
         refuses=(*_PRICED, *_ENDED),
         is_repeatable=True,
@@ -129,7 +129,7 @@ ROUTES = {
         path="/release",
         role="spend",
         summary="End a reservation and book nothing",
-        asks=schemas.Release,
+        asks=calls.Release,
         answers={200: answers.Ended},
         refuses=(*_INPUT, *_ENDED),
         is_repeatable=True,

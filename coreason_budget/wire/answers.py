@@ -10,17 +10,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal, TypeAlias, TypedDict, cast
 
+from coreason_budget.inputs import Schema
 from coreason_budget.model import WINDOWS, Balance, Receipt, Verdict
 from coreason_budget.reservation import Reservation
 
 Json = dict[str, Any]
-
-
-class Schema:
-    """What JSON Schema says of a type that the type does not."""
-
-    def __init__(self, **keywords: Any) -> None:
-        self.keywords = keywords
 
 
 Money: TypeAlias = Annotated[

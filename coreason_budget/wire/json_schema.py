@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, NotRequired, Union, get_args, get_or
 
 from attrs import NOTHING, fields
 
+from coreason_budget.calls import json_fields
 from coreason_budget.wire.answers import Json
 
 NULL: Json = {"type": "null"}
@@ -50,14 +51,14 @@ class Schemas:
         return {"type": _JSON_TYPES[origin or hint]}
 
     def members(self, shape: Any) -> Json:
-        """The members of a typed dictionary, or of an attrs class, and which of them must be there."""
+        """The members of a typed dictionary, or of a call, and which of them must be there."""
         hints = get_type_hints(shape, include_extras=True)
         if is_typeddict(shape):
             # Where annotations are postponed, Python itself does not see NotRequired.
             needed = [n for n in hints if n in shape.__required_keys__ and get_origin(hints[n]) is not NotRequired]
             return {"properties": {name: self.of(hint) for name, hint in hints.items()}, "required": needed}
         needed = [field.name for field in fields(shape) if field.default is NOTHING]
-        return {"properties": {field.name: self.of(hints[field.name]) for field in fields(shape)}, "required": needed}
+        return {"properties": {name: self.of(hints[name]) for name in json_fields(shape)}, "required": needed}
 
     def name(self, name: str, schema: Json) -> Json:
         """Keep a schema under a name; gives the reference to it."""

@@ -24,7 +24,8 @@ from coreason_budget.errors import (
     ReservationNotSettledError,
     UnknownModelError,
 )
-from coreason_budget.wire.answers import LimitSource, Moment, Money, Schema, ScopeName, Window
+from coreason_budget.inputs import Schema
+from coreason_budget.wire.answers import LimitSource, Moment, Money, ScopeName, Window
 
 REFUSED, WRONG, UNAVAILABLE = 1, 2, 3
 """The exit statuses of a command: a budget said no; settings or input; the ledger."""

@@ -95,10 +95,10 @@ def test_an_answer_of_a_model_without_a_price_is_refused_with_both_names(budget)
 
 
 def test_a_batch_is_half_price_where_its_caller_says_so(budget):
-    """OpenAI's batches do not say what they are."""
+    """OpenAI's batches do not say what they are: their answers tell the default tier, at half its price."""
     for usage in (ANSWER["usage"], {**ANSWER, "service_tier": "default"}):
         cost = budget.record_spend("alice", model="gpt-4o", usage=usage, service="batch").cost_usd
-        assert cost == (Decimal("0.00175") if usage is ANSWER["usage"] else Decimal("0.00021"))
+        assert cost == (Decimal("0.00175") if usage is ANSWER["usage"] else Decimal("0.000105"))
     reservation = budget.reserve("alice", 1, model="gpt-4o")
     assert reservation.settle(input_tokens=1000, output_tokens=100, service="batch").cost_usd == Decimal("0.00175")
 

@@ -13,7 +13,7 @@ import pytest
 from coreason_budget import BudgetConfig, BudgetManager, LedgerUnavailableError, OutcomeUnknownError
 from coreason_budget.ledger.memory import MemoryLedger
 from coreason_budget.ledger.record import op_id_of
-from coreason_budget.model import Amounts
+from coreason_budget.model import Amounts, Subject
 from coreason_budget.testing import ManualClock
 
 DEAD = "redis://127.0.0.1:1"
@@ -85,7 +85,7 @@ def queued(call: Callable[[], object]) -> LedgerUnavailableError:
 def spent(budget: BudgetManager, user: str = "alice") -> Any:
     """What the ledger itself has booked for a user, whatever waits."""
     inner = budget.ledger._ledger  # type: ignore[attr-defined]
-    reading = inner.read(budget.guard.limits.plan(budget._subject(user, None, None, None), Amounts()))
+    reading = inner.read(budget.guard.limits.plan(Subject.of(user), Amounts()))
     ((used, reserved),) = [
         reading.standings.get(e.account.key, (0, 0)) for e in reading.entries if e.account.scope.kind == "user"
     ]

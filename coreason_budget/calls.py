@@ -1,0 +1,294 @@
+"""What a caller gives: one frozen class a verb. Manager, JSON bodies, options, digests and stored bodies go by it.
+
+A field says its type and bounds (`Annotated` with a `Schema`), one sentence, the option of the command
+line it goes by, and whether it is content. Content is what makes two calls with one idempotency key the
+same call: by name, what was left out is left out, so that a field of a later version changes no digest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
+from typing import Any, ClassVar
+
+from attrs import NOTHING, Attribute, field, fields, frozen
+
+from coreason_budget.errors import InvalidAmountError
+from coreason_budget.ids import check_count, check_id
+from coreason_budget.inputs import Amount, Id, Model, ReservationId, Seconds, Service, Tags, Tokens, UsageObject
+from coreason_budget.model import Subject
+from coreason_budget.money import to_nanos
+from coreason_budget.pricing.price import STANDARD
+from coreason_budget.pricing.usage import Report, read_report
+
+
+@frozen
+class Told:
+    """What a field says of itself beside its type.
+
+    Attributes:
+        help: One sentence for the command line.
+        option: Its option there; empty is an argument.
+        metavar: What stands for its value there.
+        content: Its name as content; empty is its own name, None is no content and no part of a JSON body.
+        read: What gives it as content; empty is itself.
+    """
+
+    help: str
+    option: str
+    metavar: str
+    content: str | None
+    read: str
+
+
+def said(
+    help: str = "",
+    option: str = "",
+    metavar: str = "",
+    *,
+    default: Any = None,
+    content: str | None = "",
+    read: str = "",
+    converter: Callable[[Any], Any] | None = None,
+) -> Any:
+    """Make a field that a caller fills. See `Told`."""
+    return field(default=default, converter=converter, metadata={Told: Told(help, option, metavar, content, read)})
+
+
+def told_of(verb: type[Call]) -> tuple[tuple[Attribute[Any], Told], ...]:
+    """Give the fields of a verb, each with what it says of itself."""
+    if verb.VERB not in _TOLD:
+        _TOLD[verb.VERB] = tuple((one, one.metadata[Told]) for one in fields(verb))
+    return _TOLD[verb.VERB]
+
+
+def json_fields(verb: type[Call]) -> tuple[str, ...]:
+    """Name the fields that stand in a JSON body; the others come with a header."""
+    return tuple(attribute.name for attribute, told in told_of(verb) if told.content is not None)
+
+
+_TOLD: dict[str, tuple[tuple[Attribute[Any], Told], ...]] = {}
+
+
+def _unless_standard(service: str | None) -> str | None:
+    return None if service == STANDARD else service
+
+
+_NO_USAGE = 'an OpenAI stream tells its usage only with stream_options={"include_usage": True}'
+_NANOS = {"content": "cost_nanos", "read": "cost_nanos"}
+
+
+@frozen
+class Way:
+    """One way to say what a call costs, for the document too.
+
+    Attributes:
+        fields: Those that no other way has. A way without any is to say nothing.
+        needs: Which must be there: all of one of these.
+    """
+
+    fields: tuple[str, ...]
+    needs: tuple[tuple[str, ...], ...]
+
+
+_BY_COST = Way(("cost",), (("cost",),))
+_BY_USAGE = Way(("usage",), (("usage",),))
+
+
+@frozen(kw_only=True, slots=False)
+class Call:
+    """What every call has. A call is read when it is made use of: a bad value is an error then, before any I/O."""
+
+    VERB: ClassVar[str]
+    WAYS: ClassVar[tuple[Way, ...]] = ()
+
+    def content(self) -> dict[str, object]:
+        """Give what the caller said, as JSON values by name. What was left out is left out."""
+        return dict(self._content())
+
+    def _content(self) -> Iterator[tuple[str, object]]:
+        for attribute, told in told_of(self.__class__):
+            value = getattr(self, attribute.name)
+            if value is not None and value != attribute.default and told.content is not None:
+                yield told.content or attribute.name, _as_json(getattr(self, told.read) if told.read else value)
+
+
+@frozen(kw_only=True, slots=False)
+class Mutation(Call):
+    """What every call has that changes a budget."""
+
+    idempotency_key: str | None = said("Idempotency key: sent again, it counts once.", "key", "TEXT", content=None)
+
+
+def _as_json(value: object) -> object:
+    if isinstance(value, Report):
+        return value.content()
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+@frozen(kw_only=True, slots=False)
+class _Subjected(Call):
+    """What a call falls under, and how long its input is."""
+
+    user_id: Id = said(metavar="USER_ID", default=NOTHING)
+    project_id: Id | None = said("The project it is for.", "project", "ID")
+    model: Model | None = said("The model.", "model", "NAME")
+    tags: Tags | None = said("A further scope; repeatable.", "tag", "KIND=ID")
+    input_tokens: Tokens | None = said("Input tokens.", "input", "N")
+
+    @cached_property
+    def subject(self) -> Subject:
+        """The scopes, as the caller names them.
+
+        Raises:
+            InvalidIdError: A bad id or tag; names it.
+        """
+        # None would leave the user's own limits out.
+        return Subject.of(check_id(self.user_id, "user_id"), self.project_id, self.model, self.tags)
+
+
+@frozen(kw_only=True, slots=False)
+class Check(_Subjected):
+    """Ask whether a call would fit now; with a model and its input, how long an answer may be too."""
+
+    VERB = "check"
+    WAYS = (Way((), ((),)), Way(("input_tokens",), (("model", "input_tokens"),)))
+
+    estimated_cost: Amount | None = said(
+        "Estimated cost.", "cost", "USD", content="estimated_cost_nanos", read="cost_nanos"
+    )
+
+    @cached_property
+    def cost_nanos(self) -> int | None:
+        """The estimate, None where the caller has none."""
+        return None if self.estimated_cost is None else to_nanos(self.estimated_cost, "estimated_cost")
+
+
+@frozen(kw_only=True, slots=False)
+class Reserve(_Subjected, Mutation):
+    """Hold what a call may cost at most: a cost, or a model and the bounds of its token counts."""
+
+    VERB = "reserve"
+    WAYS = (_BY_COST, Way(("input_tokens", "max_output_tokens"), (("model", "input_tokens"),)))
+
+    cost: Amount | None = said(
+        "The most the call can cost. Left out, the model and its token bounds say it.",
+        "cost",
+        "USD",
+        content="cost_nanos",
+        read="cost_nanos",
+    )
+    max_output_tokens: Tokens | None = said("The call's limit of output tokens.", "max-output", "N")
+    ttl_s: Seconds | None = said("Seconds until it lapses if it is not settled.", "ttl", "S")
+
+    @cached_property
+    def cost_nanos(self) -> int | None:
+        """The bound, None where model and tokens say it."""
+        return None if self.cost is None else to_nanos(self.cost, "cost")
+
+
+@frozen(kw_only=True, slots=False)
+class _Spent(Mutation):
+    """What a call cost: an amount, the provider's answer, or token counts, which may stand beside an amount too."""
+
+    cost: Amount | None = said(
+        "What the call cost. Left out, the provider's answer or the token counts say it.",
+        "cost",
+        "USD",
+        content="cost_nanos",
+        read="cost_nanos",
+    )
+    usage: UsageObject | None = said(
+        "The provider's answer, or its usage, as JSON; - is stdin.", "usage", "FILE", read="report"
+    )
+    model: Model | None = said("The model that was called, if not the one reserved for.", "model", "NAME")
+    input_tokens: Tokens | None = said("Input tokens.", "input", "N")
+    output_tokens: Tokens | None = said("Output tokens.", "output", "N")
+    service: Service | None = said(
+        "What was billed where the answer does not say: batch, ...", "service", "NAME", converter=_unless_standard
+    )
+
+    @cached_property
+    def cost_nanos(self) -> int | None:
+        """The amount, None where something else says it."""
+        return None if self.cost is None else to_nanos(self.cost, "cost")
+
+    @cached_property
+    def report(self) -> Report | None:
+        """What the answer tells of its usage, None where something else says the cost.
+
+        Raises:
+            InvalidAmountError: The usage is not understood; or it stands beside a cost or counts, or nothing is there.
+        """
+        told = not (self.cost is None and self.input_tokens is None and self.output_tokens is None)
+        if told == (self.usage is not None):
+            hint = "" if told else f" ({_NO_USAGE})"
+            raise InvalidAmountError(f"cost: give a cost, a usage, or token counts{hint}", field="cost")
+        return None if self.usage is None else read_report(self.usage, self.service or STANDARD)
+
+    @property
+    def tokens(self) -> int | None:
+        """The tokens that the caller counted, None if it counted none."""
+        return count_tokens(self.input_tokens, self.output_tokens)
+
+    def content_of_cost(self) -> dict[str, object]:
+        """Give the content that a price is made from, also much later."""
+        content = self.content()
+        return {name: content[name] for name in _PRICING if name in content}
+
+
+_PRICING = ("cost_nanos", "usage", "model", "input_tokens", "output_tokens", "service")
+
+
+@frozen(kw_only=True, slots=False)
+class Spend(_Spent, _Subjected):
+    """Book what a call cost: an amount, the provider's answer, or a model and its token counts."""
+
+    VERB = "spend"
+    WAYS = (
+        _BY_COST,
+        _BY_USAGE,
+        Way(("input_tokens", "output_tokens"), (("model", "input_tokens"), ("model", "output_tokens"))),
+    )
+
+    @cached_property
+    def subject(self) -> Subject:
+        """The scopes; the answer names the model where the caller does not."""
+        model = self.model if self.model is not None or self.report is None else self.report.model
+        return Subject.of(check_id(self.user_id, "user_id"), self.project_id, model, self.tags)
+
+
+@frozen(kw_only=True, slots=False)
+class Settle(_Spent):
+    """End a reservation with what the call cost: an amount, the provider's answer, or token counts."""
+
+    VERB = "settle"
+    WAYS = (_BY_COST, _BY_USAGE, Way(("input_tokens", "output_tokens"), (("input_tokens",), ("output_tokens",))))
+
+    reservation_id: ReservationId = said(metavar="RESERVATION_ID", default=NOTHING)
+
+
+@frozen(kw_only=True, slots=False)
+class Release(Mutation):
+    """End a reservation and book nothing: the call did not happen."""
+
+    VERB = "release"
+
+    reservation_id: ReservationId = said(metavar="RESERVATION_ID", default=NOTHING)
+
+
+CALLS: tuple[type[Call], ...] = (Check, Spend, Reserve, Settle, Release)
+
+
+def count_tokens(
+    input_tokens: int | None, output_tokens: int | None, output_field: str = "output_tokens"
+) -> int | None:
+    """Add the tokens up that a call names, None if it names none.
+
+    Raises:
+        InvalidAmountError: One is not a count; names it.
+    """
+    if input_tokens is None and output_tokens is None:
+        return None
+    read = 0 if input_tokens is None else check_count(input_tokens, "input_tokens")
+    return read + (0 if output_tokens is None else check_count(output_tokens, output_field))
