@@ -166,6 +166,15 @@ def test_tokens_fetch_fails_in_one_sentence(server: str, cache: Path, encoding: 
     assert not cache.exists()
 
 
+def test_price_takes_tools_and_the_size_of_a_search() -> None:
+    """33 and 100 tokens of sonar at a low context; a file search and a session of gpt-5."""
+    assert (
+        run("price", "sonar", "--input", "33", "--output", "100", "--search-context", "low").stdout == "0.005133 USD\n"
+    )
+    assert run("price", "gpt-5", "--file-searches", "1", "--code-sessions", "1").stdout == "0.0325 USD\n"
+    assert "no price for x_search" in run("price", "gpt-5", "--x-searches", "1").stderr
+
+
 def test_prices_update_tells_and_writes_what_is_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A dry run writes nothing; without a target it is refused; PRICES_FILE is one."""
     newer, own = tmp_path / "newer.json", tmp_path / "own.yaml"
