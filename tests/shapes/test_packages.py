@@ -9,12 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.shapes import environment
 from tests.shapes.environment import SCRIPTS, read_header, run
 
 _PACKAGES = [path for path in sorted(SCRIPTS.glob("*.py")) if not path.name.startswith("_")]
 
 
-@pytest.mark.skipif(not os.environ.get("SHAPES"), reason="installs the newest packages; tox -e shapes does")
+_INSTALLS = pytest.mark.skipif(not os.environ.get("SHAPES"), reason="installs the newest packages; tox -e shapes does")
+
+
+@_INSTALLS
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("script", _PACKAGES, ids=lambda path: path.stem)
 def test_what_a_package_hands_out_is_booked_as_billed(
@@ -28,6 +32,16 @@ def test_what_a_package_hands_out_is_booked_as_billed(
     )
     assert done.rows, "the script has no case"
     assert not wrong, f"{len(wrong)} of {len(done.rows)}:\n" + "\n".join(wrong)
+
+
+@_INSTALLS
+def test_a_package_that_cannot_be_installed_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not left out: a family that went unproved would look proved."""
+    monkeypatch.setattr(environment, "_KEPT", tmp_path / "packages")
+    script = tmp_path / "absent.py"
+    script.write_text('# /// script\n# dependencies = ["absent @ file:///no/such/folder"]\n# ///\n', encoding="utf-8")
+    with pytest.raises(RuntimeError, match="no/such/folder"):
+        run(script)
 
 
 def mismatch(row: dict[str, str]) -> str | None:

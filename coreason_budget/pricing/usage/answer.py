@@ -47,8 +47,6 @@ _SERVICES = {
 _PLAIN = ("", STANDARD, "global", "not_available")
 _METADATA = ("response_metadata", "provider_details", "response")
 _TIERS = ("service_tier", "serviceTier", "traffic_type", "trafficType")
-# What a line of a batch's file has, OpenAI's and Mistral's.
-_LINE = frozenset({"custom_id", "response"})
 _MODELS = ("model", "model_name", "modelVersion", "model_version", "modelId", "model_id", "response_model")
 
 
@@ -80,22 +78,21 @@ class Found:
             for name in _TIERS:
                 if not tier and name in level:
                     tier = _tier(level[name])
+            if _is_of_batch(level):
+                asked = BATCH
             speed = speed or word(level.get("speed"))
             region = region or word(level.get("inference_geo"))
-        asked = BATCH if self.is_of_batch() else asked
-        tier = _SERVICES.get(tier, tier) or asked
-        tier = asked if asked == BATCH and tier == STANDARD else tier
-        parts = [_SERVICES.get(tier, tier), speed, region]
+        tier = _SERVICES.get(tier, tier)
+        if not tier or (asked == BATCH and tier == STANDARD):
+            tier = _SERVICES.get(asked, asked)
+        parts = [tier, speed, region]
         return "_".join([part for part in parts if part not in _PLAIN]) or STANDARD
-
-    def is_of_batch(self) -> bool:
-        """Tell whether it is a batch's sum, or a line of the file of its answers."""
-        return any(level.get("object") == "batch" or level.keys() >= _LINE for level in self.around)
 
     def requests(self) -> int | None:
         """Give over how many requests a batch's usage is a sum; 0 is not told, None is no sum."""
-        level = self.around[0] if self.around else {}
-        return fields_of(level.get("request_counts")).get("completed") or 0 if level.get("object") == "batch" else None
+        if not self.around or self.around[0].get("object") != "batch":
+            return None
+        return fields_of(self.around[0].get("request_counts")).get("completed") or 0
 
     def model(self) -> str | None:
         """Give the model that the answer names, None if it names none."""
@@ -105,6 +102,11 @@ class Found:
 
 
 Find: TypeAlias = Callable[[Fields], Family | None]
+
+
+def _is_of_batch(level: Fields) -> bool:
+    """Tell a batch, and a line of the file of its answers: OpenAI's and Mistral's."""
+    return ("custom_id" in level and "response" in level) or ("object" in level and level["object"] == "batch")
 
 
 def _latency(level: Fields) -> str:

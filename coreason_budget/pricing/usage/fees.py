@@ -25,6 +25,8 @@ _UNBILLED = frozenset(
     }
 )
 
+_HIDDEN = "automatic_function_calling_history"
+
 
 def fees_beside(around: Iterable[Fields]) -> dict[str, int]:
     """Give the fees that the levels around a usage tell, by bucket.
@@ -34,8 +36,10 @@ def fees_beside(around: Iterable[Fields]) -> dict[str, int]:
     """
     found: Counter[str] = Counter()
     for level in around:
-        _refuse_hidden_requests(level)
-        refuse_counts("svg_usage", level.get("svg_usage"))
+        if _HIDDEN in level:
+            _refuse_hidden_requests(level[_HIDDEN])
+        if "svg_usage" in level:
+            refuse_counts("svg_usage", level["svg_usage"])
         if "output" in level or "tool_usage" in level or "additional_kwargs" in level:
             tools = fields_of(level.get("tool_usage"))
             found.update(_listed(level.get("output"), tools))
@@ -96,12 +100,11 @@ def _refuse(kind: str, problem: str) -> None:
     raise InvalidAmountError(f"output: {kind} is {problem}", field="output")
 
 
-def _refuse_hidden_requests(level: Fields) -> None:
+def _refuse_hidden_requests(history: Any) -> None:
     """Refuse an answer behind which Google's package made more requests, whose usages it does not hand out."""
-    name = "automatic_function_calling_history"
-    if level.get(name):
-        problem = f"{name}: the usage is of the last request alone; pass cost=, or make the calls one by one"
-        raise InvalidAmountError(problem, field=name)
+    if history:
+        problem = f"{_HIDDEN}: the usage is of the last request alone; pass cost=, or make the calls one by one"
+        raise InvalidAmountError(problem, field=_HIDDEN)
 
 
 def _grounding(levels: Iterable[Fields]) -> Mapping[str, int]:

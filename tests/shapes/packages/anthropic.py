@@ -80,6 +80,10 @@ with provider({"/v1/messages": messages(message(SONNET, MESSAGE_USAGE), grown=gr
     why = "the split of the first 700 is left as it was, so that the others' time is not known"
     case("final message whose cache outgrew its split, written for 5 minutes", final, right, "dearer", why)
 
+with provider({"/count_tokens": as_json({"input_tokens": 1000})}) as url:
+    counted = Anthropic(base_url=url, api_key="none").messages.count_tokens(model=SONNET, messages=ASKED["messages"])
+    case("count of tokens", counted, bill(SONNET, input=0), "refused", "it is no usage: nothing was made")
+
 OPUS = "claude-opus-4-6"
 top = {"input_tokens": 23000, "output_tokens": 1000, "cache_read_input_tokens": 0, "cache_creation_input_tokens": 0}
 passes = [

@@ -3,11 +3,13 @@
 # ///
 """Cohere's package: chat of both versions, its events, embeddings and reranks."""
 
-from cohere import Client, ClientV2
+import asyncio
+
+from cohere import AsyncClientV2, Client, ClientV2
 
 from tests.shapes.book import case, forms
 from tests.shapes.fake.bill import bill
-from tests.shapes.fake.server import as_events, as_json, either, provider
+from tests.shapes.fake.server import as_events, as_json, as_lines, either, provider
 
 MODEL = "command-a-03-2025"
 BILLED = {"billed_units": {"input_tokens": 100.0, "output_tokens": 20.0}}
@@ -22,6 +24,8 @@ with provider({"/v2/chat": either(as_json(second), as_events([begun, ended], don
     client = ClientV2(api_key="none", base_url=url)
     asked = {"model": MODEL, "messages": [{"role": "user", "content": "hello"}]}
     forms("chat, version 2", client.chat(**asked), RIGHT)
+    made = asyncio.run(AsyncClientV2(api_key="none", base_url=url).chat(**asked))
+    case("chat, version 2, awaited", made, RIGHT)
     *_, last = client.chat_stream(**asked)
     forms("chat, version 2, last event", last, RIGHT)
     forms("chat, version 2, last event's delta", last.delta, RIGHT)
@@ -29,11 +33,13 @@ with provider({"/v2/chat": either(as_json(second), as_events([begun, ended], don
 meta = {"api_version": {"version": "1"}, **READ}
 first = {"text": "hello", "generation_id": "g_1", "finish_reason": "COMPLETE", "meta": meta}
 ended = {"event_type": "stream-end", "is_finished": True, "finish_reason": "COMPLETE", "response": first}
-with provider({"/v1/chat": either(as_json(first), as_events([ended], done=False))}) as url:
+with provider({"/v1/chat": either(as_json(first), as_lines([ended]))}) as url:
     client = Client(api_key="none", base_url=url)
     made = client.chat(model=MODEL, message="hello")
     forms("chat, version 1", made, RIGHT)
     forms("chat, version 1, its meta", made.meta, RIGHT)
+    *_, last = client.chat_stream(model=MODEL, message="hello")
+    forms("chat, version 1, last event", last, RIGHT)
 
 EMBED = "embed-v4.0"
 embedded = {"id": "e_1", "embeddings": {"float": [[0.1]]}, "texts": ["hello"], "response_type": "embeddings_by_type"}

@@ -9,7 +9,7 @@ from mistralai.client import Mistral
 
 from tests.shapes.book import case, forms
 from tests.shapes.fake.bill import Bill, bill
-from tests.shapes.fake.openai import chat
+from tests.shapes.fake.openai import chat, response
 from tests.shapes.fake.server import Answer, as_json, provider
 
 MODEL = "mistral-medium-latest"
@@ -49,6 +49,20 @@ with provider({"/conversations": as_json({**talk, "usage": searched})}) as url:
     made = Mistral(api_key="none", server_url=url).beta.conversations.start(model=MODEL, inputs="hello")
     why = "the table has no price for a call of a connector"
     case("conversation that searched", made, bill(MODEL, input=8112, output=300), "refused", why)
+
+told = {
+    "input_tokens": 1000,
+    "input_tokens_details": {"cached_tokens": 600, "cache_write_tokens": 0},
+    "output_tokens": 300,
+    "output_tokens_details": {"reasoning_tokens": 0},
+    "total_tokens": 1300,
+}
+with provider({"/responses": as_json(response(MODEL, told))}) as url:
+    made = Mistral(api_key="none", server_url=url).responses.create(model=MODEL, input="hello")
+    right = bill(MODEL, input=400, cache_read=600, output=300)
+    case("response", made, right)
+    forms("response's usage", made.usage, right)
+    case("response, model_dump", made.model_dump(), right, "refused", "the package's dump drops the usage")
 
 embedded = {"object": "list", "id": "emb_1", "model": "mistral-embed", "usage": {**PLAIN, "completion_tokens": 0}}
 embedded |= {"data": [{"object": "embedding", "index": 0, "embedding": [0.1]}]}

@@ -7,7 +7,7 @@ import asyncio
 import json
 from io import BytesIO
 
-from openai import AsyncOpenAI, OpenAI
+from openai import AsyncOpenAI, AzureOpenAI, OpenAI
 from openai.types.realtime import RealtimeServerEvent
 from pydantic import TypeAdapter
 
@@ -155,6 +155,24 @@ with provider({"/responses": responses(response("gpt-5.6-sol", long))}) as url:
     why = "no price is known of what is kept for 12 hours"
     case("response with a cache write of 12 hours", made, BILL.under("gpt-5.6-sol"), "refused", why)
 
+stopped = {**response("gpt-4o", RESPONSE_USAGE), "status": "incomplete"}
+stopped["incomplete_details"] = {"reason": "max_output_tokens"}
+ended = [{"type": "response.incomplete", "sequence_number": 0, "response": stopped}]
+with provider({"/responses": as_events(ended, named=True, done=False)}) as url:
+    *_, last = OpenAI(base_url=url, api_key="none").responses.create(model="gpt-4o", input="hello", stream=True)
+    forms("response cut at its limit, last event", last, BILL)
+
+with provider({"/chat/completions": chat("gpt-4o-2024-08-06", CHAT_USAGE)}) as url:
+    client = AzureOpenAI(azure_endpoint=url, api_key="none", api_version="2024-10-21")
+    right = bill("azure/gpt-4o", input=400, cache_read=600, output=300)
+    forms("Azure's chat", client.chat.completions.create(model="gpt-4o", messages=HELLO), right)
+
+decided = {"answers": [{"type": "predicate", "name": "a", "answer": True}], "model": "gpt-5", "usage": RESPONSE_USAGE}
+with provider({"/decisions": as_json(decided)}) as url:
+    asked = [{"type": "predicate", "name": "a", "question": "is it?"}]
+    made = OpenAI(base_url=url, api_key="none").decisions.create(model="gpt-5", input="hello", questions=asked)
+    forms("decision", made, bill("gpt-5", input=400, cache_read=600, output=300))
+
 embedded = {"object": "list", "data": [{"object": "embedding", "index": 0, "embedding": [0.1, 0.2]}]}
 embedded |= {"model": "text-embedding-3-small", "usage": {"prompt_tokens": 8, "total_tokens": 8}}
 with provider({"/embeddings": as_json(embedded)}) as url:
@@ -172,6 +190,11 @@ DRAWN = {
 picture = {"created": 1, "data": [{"b64_json": "aGk="}], "size": "1024x1024", "quality": "high", "usage": DRAWN}
 shown = {"type": "image_generation.completed", "b64_json": "aGk=", "created_at": 1, "size": "1024x1024"}
 shown |= {"quality": "high", "background": "opaque", "output_format": "png", "usage": DRAWN}
+svg = {"model": "gpt-5", "input_tokens": 100, "output_tokens": 500, "reasoning_tokens": 100, "total_tokens": 600}
+with provider({"/images/generations": as_json({**picture, "svg_usage": svg})}) as url:
+    made = OpenAI(base_url=url, api_key="none").images.generate(model="gpt-image-1", prompt="a cat")
+    why = "another model wrote its SVG, which the usage leaves out; book both"
+    case("picture as SVG", made, bill("gpt-image-1", input=50), "refused", why)
 right = bill("gpt-image-1", input=50, input_image=200, output=60, output_image=4100)
 with provider({"/images/generations": either(as_json(picture), as_events([shown], named=True, done=False))}) as url:
     client = OpenAI(base_url=url, api_key="none")
