@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any
 
 from attrs import frozen
@@ -142,25 +143,29 @@ def encode_entry(entry: JournalEntry) -> str:
         fields |= {"s": entry.subject, "a": amounts_fields(entry.amounts)}
     if entry.price:
         fields["p"] = entry.price
-    if entry.movements:
-        fields["m"] = [_movement_fields(m, places[str(m.account.scope)]) for m in entry.movements]
     if entry.late:
         fields["l"] = True
     if entry.reserved_as:
         fields["o"] = "" if entry.reserved_as == entry.op_id else entry.reserved_as
-    return encode(fields)
+    if not entry.movements:
+        return encode(fields)
+    moves = ",".join([_movement_text(m, places[str(m.account.scope)]) for m in entry.movements])
+    return f'{encode(fields)[:-1]},"m":[{moves}]}}'
 
 
-def _movement_fields(movement: Movement, place: int) -> dict[str, Any]:
+def _movement_text(movement: Movement, place: int) -> str:
     account = movement.account
-    fields: dict[str, Any] = {"s": place, "u": account.unit, "w": account.window, "f": account.start_s}
-    if account.end_s is not None:
-        fields["x"] = account.end_s
-    if movement.used:
-        fields["n"] = movement.used
-    if movement.reserved:
-        fields["h"] = movement.reserved
-    return fields
+    told = _account_text(place, account.unit, account.window, account.start_s, account.end_s)
+    used = f',"n":{movement.used}' if movement.used else ""
+    reserved = f',"h":{movement.reserved}' if movement.reserved else ""
+    return f"{told}{used}{reserved}}}"
+
+
+@lru_cache(4096)
+def _account_text(place: int, unit: str, window: str, start_s: int, end_s: int | None) -> str:
+    """The part of a movement that comes again and again, without its closing brace."""
+    end = {} if end_s is None else {"x": end_s}
+    return encode({"s": place, "u": unit, "w": window, "f": start_s, **end})[:-1]
 
 
 def decode_entry(stored: str | bytes) -> JournalEntry:

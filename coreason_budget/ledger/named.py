@@ -50,7 +50,10 @@ def read_amounts(fields: Mapping[str, Any]) -> Amounts:
     Raises:
         ValueError: One is no whole number.
     """
-    return Amounts(whole(fields.get("u", 0)), whole(fields.get("t", 0)), whole(fields.get("r", 0)))
+    nanos, tokens, requests = fields.get("u", 0), fields.get("t", 0), fields.get("r", 0)
+    if type(nanos) is type(tokens) is type(requests) is int:
+        return Amounts(nanos, tokens, requests)
+    raise ValueError("a count is not a whole number")
 
 
 def whole(value: object) -> int:

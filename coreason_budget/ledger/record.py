@@ -25,13 +25,14 @@ What is 0, empty or none is left out. See `coreason_budget.ledger.named` for wha
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import Any
 
 from attrs import frozen
 
 from coreason_budget.errors import LedgerCorruptError
 from coreason_budget.ledger import named
-from coreason_budget.ledger.named import amounts_fields, read_amounts, unknown, whole
+from coreason_budget.ledger.named import amounts_fields, read_amounts, text, unknown, whole
 from coreason_budget.model import Account, Amounts, Entry
 
 OPEN, SETTLED, RELEASED, LAPSED = "open", "settled", "released", "lapsed"
@@ -127,7 +128,6 @@ def encode(record: Record) -> str:
         "v": record.verb,
         "d": record.digest,
         "a": amounts_fields(record.amounts),
-        "e": [_entry_fields(entry) for entry in record.entries],
         "k": record.keep_us,
     }
     if record.price:
@@ -138,24 +138,26 @@ def encode(record: Record) -> str:
         fields["b"] = amounts_fields(record.booked)
         fields |= {name: value for name, value in zip("lyc", _ending(record), strict=True) if value}
     if record.more:
-        _add(fields, json.loads(record.more))
-    return named.encode(fields)
+        return named.encode(_with_more(fields, record))
+    # Accounts come again and again: their texts are put together, not encoded anew.
+    entries = ",".join([_entry_text(e.account.key, e.account.end_s, e.limit_units) for e in record.entries])
+    return f'{named.encode(fields)[:-1]},"e":[{entries}]}}'
 
 
-def decode(op_id: str, text: str | bytes) -> Record:
+def decode(op_id: str, stored: str | bytes) -> Record:
     """Read a record back.
 
     Raises:
         LedgerCorruptError: It is not one.
     """
     try:
-        fields = json.loads(text)
+        fields = json.loads(stored)
         amounts = read_amounts(fields["a"])
         booked = fields.get("b")
         return Record(
             op_id,
-            named.text(fields["v"]),
-            named.text(fields["d"]),
+            text(fields["v"]),
+            text(fields["d"]),
             amounts,
             tuple([_entry(entry, amounts) for entry in fields["e"]]),
             whole(fields["k"]),
@@ -178,18 +180,26 @@ def _ending(record: Record) -> tuple[bool, str | None, str]:
     return record.late, record.ended_by, record.end_digest
 
 
-def _entry_fields(entry: Entry) -> dict[str, Any]:
-    fields: dict[str, Any] = {"k": entry.account.key}
-    if entry.account.end_s is not None:
-        fields["x"] = entry.account.end_s
-    if entry.limit is not None:
-        fields["l"] = entry.limit.amount
+def _entry_fields(key: str, end_s: int | None, limit: int | None) -> dict[str, Any]:
+    fields: dict[str, Any] = {"k": key}
+    if end_s is not None:
+        fields["x"] = end_s
+    if limit is not None:
+        fields["l"] = limit
     return fields
+
+
+@lru_cache(4096)
+def _entry_text(key: str, end_s: int | None, limit: int | None) -> str:
+    return named.encode(_entry_fields(key, end_s, limit))
+
+
+_account = lru_cache(4096)(Account.parse)
 
 
 def _entry(fields: dict[str, Any], amounts: Amounts) -> Entry:
     end_s, limit = fields.get("x"), fields.get("l")
-    account = Account.parse(fields["k"], None if end_s is None else whole(end_s))
+    account = _account(text(fields["k"]), None if end_s is None else whole(end_s))
     return Entry.of(account, amounts.of(account.unit), None if limit is None else whole(limit))
 
 
@@ -198,14 +208,14 @@ def _more(fields: dict[str, Any]) -> str:
     more = unknown(fields, _NAMES)
     if amounts := unknown(fields["a"], named.AMOUNTS):
         more["a"] = amounts
-    if entries := {entry["k"]: rest for entry in fields["e"] if (rest := unknown(entry, _ENTRY_NAMES))}:
-        more["e"] = entries
+    if not all(map(_ENTRY_NAMES.issuperset, fields["e"])):
+        more["e"] = {entry["k"]: unknown(entry, _ENTRY_NAMES) for entry in fields["e"]}
     return named.encode(more) if more else ""
 
 
-def _add(fields: dict[str, Any], more: dict[str, Any]) -> None:
-    fields["a"] |= more.pop("a", {})
+def _with_more(fields: dict[str, Any], record: Record) -> dict[str, Any]:
+    more: dict[str, Any] = json.loads(record.more)
     entries = more.pop("e", {})
-    for entry in fields["e"]:
-        entry.update(entries.get(entry["k"], {}))
-    fields.update(more)
+    told = [(e.account.key, _entry_fields(e.account.key, e.account.end_s, e.limit_units)) for e in record.entries]
+    more |= {"a": fields["a"] | more.pop("a", {}), "e": [entry | entries.get(key, {}) for key, entry in told]}
+    return fields | more

@@ -138,4 +138,4 @@ def test_a_record_without_a_reader_of_the_rest_would_lose_it() -> None:
 def test_what_is_nothing_is_left_out() -> None:
     """Records are many: no name stands there for a 0, an empty text or none."""
     record = Record("op", "charge", "d", Amounts(0, 0, 1), (), 5)
-    assert encode(record) == '{"v":"charge","d":"d","a":{"r":1},"e":[],"k":5}'
+    assert encode(record) == '{"v":"charge","d":"d","a":{"r":1},"k":5,"e":[]}'

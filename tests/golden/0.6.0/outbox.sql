@@ -3,9 +3,9 @@ CREATE TABLE entry (
     id INTEGER PRIMARY KEY AUTOINCREMENT, namespace TEXT NOT NULL, op_id TEXT NOT NULL, reservation TEXT NOT NULL,
     state TEXT NOT NULL, reason TEXT NOT NULL, queued_us INTEGER NOT NULL, sent_us INTEGER, body TEXT NOT NULL
 ) STRICT;
-INSERT INTO "entry" VALUES(1,'golden','waits','','waiting','',1795435200000000,NULL,'{"v":"charge","d":"70adccd01af7eb9ac0bcc1c85e4889d2","s":["user/carol/🙂","project/launch|x","model/openai/gpt-4o","team/search","global"],"a":{"u":1000000000,"t":5,"r":1},"p":"given"}');
-INSERT INTO "entry" VALUES(2,'golden','priced','00000000000000000000000000000000.priced','waiting','',1795435200000000,NULL,'{"v":"settle","d":"e2804709aa201d8b37176f2b459c8ea7","s":["user/bob","project/launch","model/gpt-4o","global"],"a":{"u":7,"t":8,"r":1},"p":"given","i":"00000000000000000000000000000000.priced"}');
-INSERT INTO "entry" VALUES(3,'golden','end','00000000000000000000000000000001.unpriced','waiting','',1795435200000000,NULL,'{"v":"settle","d":"786f5f0771c080c0fe63cfede776030b","a":{"r":1},"p":"given","i":"00000000000000000000000000000001.unpriced","k":true,"c":{"usage":{"input":5}}}');
+INSERT INTO "entry" VALUES(1,'golden','waits','','waiting','',1795435200000000,NULL,'{"v":"charge","d":"c745f2a339489c435a1a9cde3360aea7","s":["user/carol/🙂","project/launch|x","model/openai/gpt-4o","team/search","global"],"a":{"u":1000000000,"t":5,"r":1},"p":"given"}');
+INSERT INTO "entry" VALUES(2,'golden','priced','00000000000000000000000000000000.priced','waiting','',1795435200000000,NULL,'{"v":"settle","d":"88536621af7483001e580e94b913ddec","s":["user/bob","project/launch","model/gpt-4o","global"],"a":{"u":7,"t":8,"r":1},"p":"given","i":"00000000000000000000000000000000.priced"}');
+INSERT INTO "entry" VALUES(3,'golden','end','00000000000000000000000000000001.unpriced','waiting','',1795435200000000,NULL,'{"v":"settle","d":"93dd3bce7ae6ad4c4fafb7ab6eef35a1","a":{"r":1},"p":"given","i":"00000000000000000000000000000001.unpriced","k":true,"c":{"usage":{"input":5}}}');
 CREATE TABLE migration (name TEXT PRIMARY KEY, readable_by INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 INSERT INTO "migration" VALUES('tables',3);
 CREATE TABLE part (
