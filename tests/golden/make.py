@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from coreason_budget import calls
 from coreason_budget.guard import digest_of
 from coreason_budget.ledger.redis.ledger import RedisLedger
 from coreason_budget.ledger.sqlite.ledger import SqliteLedger
@@ -43,6 +44,8 @@ def make(place: Path) -> None:
             (place / "underway.json").write_bytes(file.read_bytes())
     digests = [[verb, content, digest_of(verb, content)] for verb, content in scene.CONTENTS]
     (place / "digests.json").write_text(json.dumps(digests, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    contents = [[name, given, getattr(calls, name)(**given).content()] for name, given in scene.CALLS]
+    (place / "calls.json").write_text(json.dumps(contents, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (place / "SHA256SUMS").write_text(sums(place), encoding="utf-8")
 
 

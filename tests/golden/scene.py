@@ -26,7 +26,16 @@ from coreason_budget.testing.kit import ALICE, BOB, USD, book, guard_on, limit, 
 
 LIMITS = (limit("user", 10 * USD), limit("global", 100 * USD, window="total"), limit("user", 10**6, unit="tokens"))
 TEAM = Subject.of("carol/🙂", "launch|x", "openai/gpt-4o", {"team": "search"})
-FILES = ("redis.json", "ledger.sql", "outbox.sql", "underway.json", "digests.json")
+FILES = ("redis.json", "ledger.sql", "outbox.sql", "underway.json", "digests.json", "calls.json")
+CALLS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("Spend", {"user_id": "alice", "cost": "0.01"}),
+    ("Spend", {"user_id": "al/🙂", "project_id": "p", "model": "m", "tags": {"team": "a"}, "input_tokens": 1}),
+    ("Reserve", {"user_id": "alice", "model": "m", "input_tokens": 3, "max_output_tokens": 4, "ttl_s": 1.5}),
+    ("Reserve", {"user_id": "alice", "cost": 2, "tags": {"b": "c", "a": "d"}}),
+    ("Settle", {"reservation_id": "s.k", "cost": "0.000000001", "idempotency_key": "not content"}),
+    ("Settle", {"reservation_id": "s.k", "model": "m", "input_tokens": 5, "output_tokens": 0}),
+    ("Release", {"reservation_id": "s.k"}),
+)
 CONTENTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("charge", {"user_id": "alice", "cost_nanos": 5}),
     ("charge", {"user_id": "al/🙂", "project_id": "p", "model": "m", "tags": {"team": "a", "b": "c"}, "cost_nanos": 0}),

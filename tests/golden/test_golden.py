@@ -11,6 +11,7 @@ import pytest
 from attrs import evolve
 from fakeredis import FakeRedis
 
+from coreason_budget import calls
 from coreason_budget.errors import BudgetError, ConfigError
 from coreason_budget.guard import digest_of
 from coreason_budget.ledger.base import Backend
@@ -100,6 +101,13 @@ def test_digests_are_what_they_were(place: Path) -> None:
         assert digest_of(verb, content) == digest
         assert digest_of(verb, {**content, "added later": None}) == digest
         assert digest_of(verb, {**content, "added later": 1}) != digest
+
+
+@every_version
+def test_the_content_of_calls_is_what_it_was(place: Path) -> None:
+    """By name, and what is left out is left out: digests and outboxes are made from it."""
+    for name, given, content in json.loads(text(place, "calls.json")):
+        assert json.loads(json.dumps(getattr(calls, name)(**given).content())) == content
 
 
 @every_version

@@ -36,7 +36,7 @@ INSERT INTO "journal" VALUES('coreason',13,1795435261000000,'{"t":17954352610000
 CREATE TABLE migration (name TEXT PRIMARY KEY, readable_by INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 INSERT INTO "migration" VALUES('tables',3);
 CREATE TABLE namespace (name TEXT PRIMARY KEY, epoch TEXT NOT NULL, sequence INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-INSERT INTO "namespace" VALUES('coreason','{"id":"00000000000000000000000000000000","schema":3,"timezone":"UTC","since_us":1795757063381819,"readable_by":3}',12);
+INSERT INTO "namespace" VALUES('coreason','{"id":"00000000000000000000000000000000","schema":3,"timezone":"UTC","since_us":1795757329858586,"readable_by":3}',12);
 CREATE TABLE record (
     namespace TEXT NOT NULL, op_id TEXT NOT NULL, body TEXT NOT NULL, lapses_us INTEGER, lapsed_us INTEGER,
     expires_us INTEGER, PRIMARY KEY (namespace, op_id)
