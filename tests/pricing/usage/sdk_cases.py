@@ -25,6 +25,41 @@ ROWS: list[tuple[str, Any, str, str]] = [
         "grok-4",
         "0.02115",
     ),
+    # 10,952 x 1.25 + 9,920 x 0.20 + 4,872 x 2.50, and seven searches of X at 5 a thousand: what it reports, too
+    (
+        "xai, a response that searched X",
+        {
+            "input_tokens": 20872,
+            "input_tokens_details": {"cached_tokens": 9920},
+            "output_tokens": 4872,
+            "output_tokens_details": {"reasoning_tokens": 0},
+            "total_tokens": 25744,
+            "num_sources_used": 0,
+            "num_server_side_tools_used": 7,
+            "cost_in_usd_ticks": 628_540_000,
+            "server_side_tool_usage_details": {"web_search_calls": 0, "x_search_calls": 7, "image_generation_calls": 0},
+            "context_details": {"input_tokens": 12372, "output_tokens": 4448},
+        },
+        "grok-4.3",
+        "0.062854",
+    ),
+    # 34,597 x 1.25 + 896 x 0.20 + 1,135 x 2.50: reasoning stands inside the output here
+    (
+        "xai, a response that thought",
+        {
+            "input_tokens": 35493,
+            "input_tokens_details": {"cached_tokens": 896},
+            "output_tokens": 1135,
+            "output_tokens_details": {"reasoning_tokens": 708},
+            "total_tokens": 36628,
+            "num_sources_used": 0,
+            "num_server_side_tools_used": 0,
+            "cost_in_usd_ticks": 462_629_500,
+            "context_details": {"input_tokens": 35493, "output_tokens": 1135},
+        },
+        "grok-4.3",
+        "0.04626295",
+    ),
     # 390 x 0.30 + 560 x 0.03 + 60 x 1 + 40 x 0.10 + 300 x 2.50
     (
         "google-genai, an interaction",

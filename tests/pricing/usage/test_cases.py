@@ -103,6 +103,8 @@ def test_a_report_is_read_again_from_its_content(case: Case) -> None:
             },
             "IMAGE_GENERATION",
         ),
+        # xAI says how many tools ran, and not which.
+        ({"input_tokens": 9, "output_tokens": 1, "num_server_side_tools_used": 3}, "num_server_side_tools_used: 3"),
         ({"x-amzn-bedrock-input-token-count": "9"}, "x-amzn-bedrock-output-token-count: missing"),
         ({"x-amzn-bedrock-input-token-count": "nine", "x-amzn-bedrock-output-token-count": "1"}, "whole number"),
         # Perplexity's fetch_url has a fee that the table lacks; a picture's SVG is another model's work.

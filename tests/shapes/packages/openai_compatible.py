@@ -9,7 +9,7 @@ from openai import OpenAI
 
 from tests.shapes.book import case, forms
 from tests.shapes.fake.bill import Bill, bill
-from tests.shapes.fake.openai import chat
+from tests.shapes.fake.openai import chat, response, responses
 from tests.shapes.fake.server import provider
 
 PLAIN = {"prompt_tokens": 1000, "completion_tokens": 300, "total_tokens": 1300}
@@ -55,7 +55,26 @@ tools = {"server_side_tool_usage_details": {"web_search_calls": 2, "x_search_cal
 right = bill("grok-4", input=400, cache_read=600, output=100, reasoning=200, web_search=2, x_search=1)
 chat_of("xAI, with its tools", "grok-4-0709", {**beside, **tools}, right)
 
-# So does Gemini's, and here nothing but the total shows it.
+# In its responses it stands inside of the output, and the tools are counted twice, together and by kind.
+told = {
+    "input_tokens": 1000,
+    "input_tokens_details": {"cached_tokens": 600},
+    "output_tokens": 300,
+    "output_tokens_details": {"reasoning_tokens": 200},
+    "total_tokens": 1300,
+    "num_sources_used": 0,
+    "num_server_side_tools_used": 3,
+    "server_side_tool_usage_details": {"web_search_calls": 2, "x_search_calls": 1, "image_generation_calls": 0},
+    "cost_in_usd_ticks": 211_500_000,
+    "context_details": {"input_tokens": 700, "output_tokens": 300},
+}
+with provider({"/responses": responses(response("grok-4-0709", told))}) as url:
+    client = OpenAI(base_url=url, api_key="none")
+    forms("xAI's response", client.responses.create(model="grok-4", input="hello"), right)
+    *_, last = client.responses.create(model="grok-4", input="hello", stream=True)
+    forms("xAI's response, last event", last, right)
+
+# Gemini's stands beside its completion, and nothing but the total shows it.
 flash = {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1300}
 right = bill("gemini-2.5-flash", input=1000, output=300)
 chat_of("Gemini", "gemini-2.5-flash", flash, right)

@@ -31,6 +31,7 @@ FAMILIES = Families(
         crewai.METRICS,
         haystack.GEMINI,
         xai.SAMPLING,
+        xai.RESPONSES,
         openai.PERPLEXITY,
         openai.MISTRAL,
         openai.CHAT,

@@ -1,4 +1,4 @@
-"""xAI's package, a protobuf message: reasoning stands beside the completion, and each use of a tool in a list."""
+"""xAI's own: its package's message, which lists each use of a tool, and its responses, which count them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections import Counter
 from typing import Any
 
 from coreason_budget.errors import InvalidAmountError
+from coreason_budget.pricing.usage.families.openai import RESPONSES as OPENAI_RESPONSES
 from coreason_budget.pricing.usage.family import Family
-from coreason_budget.pricing.usage.fields import items_of
+from coreason_budget.pricing.usage.fields import Fields, fields_of, items_of
 from coreason_budget.pricing.usage.habits import BESIDE, INSIDE, Habits
+from coreason_budget.pricing.usage.report import Part
 from coreason_budget.pricing.usage.told import NOTHING, Table, Told
 
 _TOOLS = {
@@ -61,4 +63,29 @@ SAMPLING = Family(
     ("prompt_text_tokens", "promptTextTokens", "cached_prompt_text_tokens", "cachedPromptTextTokens"),
     {**_TABLE, **{_camel(name): role for name, role in _TABLE.items()}},
     Habits(cache=(INSIDE,), reasoning=(BESIDE,)),
+)
+
+
+def _tools_are_told(_: Family, fields: Fields, told: Told, service: str) -> tuple[Part, ...] | None:
+    """Hold the number of tools that ran to those that are told one by one, each with its fee."""
+    name = "num_server_side_tools_used"
+    used, calls = fields.get(name) or 0, fields_of(fields.get("server_side_tool_usage_details"))
+    listed = sum(count for count in calls.values() if isinstance(count, int))
+    if used > listed:
+        raise InvalidAmountError(f"{name}: {used}, of which {listed} are told by their kind; pass cost=", field=name)
+    return None
+
+
+RESPONSES = Family(
+    "xai.responses",
+    ("num_server_side_tools_used",),
+    {
+        **OPENAI_RESPONSES.table,
+        "num_server_side_tools_used": NOTHING,
+        # The last of the requests that its tools made, a share of the counts.
+        "context_details": NOTHING,
+    },
+    Habits(cache=(INSIDE,), reasoning=(INSIDE, BESIDE)),
+    needs=OPENAI_RESPONSES.needs,
+    parts=_tools_are_told,
 )
