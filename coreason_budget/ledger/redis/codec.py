@@ -37,6 +37,9 @@ class Keys:
     ``{ns}:writable``   -           never there: asks whether the server takes writes
     ==================  ==========  =====================================================
 
+    What is in an epoch, a record and an entry of the journal stands with each of them, in `coreason_budget.ledger`: by
+    name, so that versions can share a namespace. A hash may hold more fields than are read here.
+
     ``journal_length`` is how many entries the journal keeps, about; 0 for none.
     """
 
