@@ -148,7 +148,7 @@ def _locate(fields: Fields, find: Find, around: tuple[Fields, ...], depth: int) 
             field="usage",
         )
     for name in _PLACES if depth < _MAX_DEPTH else ():
-        if name in fields and (inner := _inner(name, fields_of(fields[name]))):
+        if name in fields and (inner := _inner(name, fields_of(fields[name]), fields)):
             found = _locate(inner, find, (fields, *around), depth + 1)
             if found is not None or name == "usage":
                 return found
@@ -163,13 +163,21 @@ def _locate(fields: Fields, find: Find, around: tuple[Fields, ...], depth: int) 
     return None
 
 
-def _inner(name: str, inner: Fields) -> Fields:
+_WRITES = ("cacheWriteTokens",)
+
+
+def _inner(name: str, inner: Fields, level: Fields) -> Fields:
     """Give where to look under a name: of what the Vercel AI SDK keeps, Anthropic's own usage.
+
+    Of OpenAI its version 5 keeps what was written to a cache there, which belongs to the usage.
 
     LangChain keeps the counts of Bedrock's InvokeModel under OpenAI's names, with another meaning: not there.
     """
     if name == "providerMetadata":
         return fields_of(inner.get("anthropic"))
+    if name == "usage" and "providerMetadata" in level:
+        kept = fields_of(fields_of(level["providerMetadata"]).get("openai"))
+        return {**inner, **{name: kept[name] for name in kept if name in _WRITES}, **fields_of(kept.get("usage"))}
     if name == "response_metadata" and "prompt_tokens" in fields_of(inner.get("usage")):
         return {}
     return inner

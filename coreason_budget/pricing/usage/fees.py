@@ -22,6 +22,8 @@ _UNBILLED = frozenset(
         "mcp_list_tools",
         "shell_call",
         "tool_search_call",
+        "web_fetch_call",
+        "memory_call",
     }
 )
 
@@ -40,12 +42,12 @@ def fees_beside(around: Iterable[Fields]) -> dict[str, int]:
             _refuse_hidden_requests(level[_HIDDEN])
         if "svg_usage" in level:
             refuse_counts("svg_usage", level["svg_usage"])
-        if "output" in level or "tool_usage" in level or "additional_kwargs" in level:
+        if "output" in level or "tool_usage" in level:
             tools = fields_of(level.get("tool_usage"))
             found.update(_listed(level.get("output"), tools))
-            if "additional_kwargs" in level:  # LangChain lists them with what was said.
-                found.update(_listed(level.get("content"), tools))
             found.update(_reported(tools))
+        if "additional_kwargs" in level or "parts" in level:
+            found.update(_listed(list(_said(level)), {}))
     found.update(_grounding(around))
     return dict(found)
 
@@ -65,6 +67,28 @@ def _count(value: Any, name: str) -> int:
     if type(value) is not int or value < 0:
         raise InvalidAmountError(f"{name}: not a whole number", field=name)
     return value
+
+
+def _said(level: Fields) -> Iterator[Fields]:
+    """Give, as a response lists them, the tool calls that LangChain and pydantic-ai have among what was said."""
+    said = level.get("content") if "additional_kwargs" in level else level.get("parts")
+    for item in map(fields_of, said if isinstance(said, list | tuple) else ()):
+        if item.get("part_kind") == "builtin-tool-call":
+            yield _as_listed(item, item.get("tool_name"), word(item.get("provider_name")))
+        elif item.get("type") == "server_tool_call":
+            yield _as_listed(
+                item, item.get("name"), word(fields_of(level.get("response_metadata")).get("model_provider"))
+            )
+        elif item.get("type") != "tool_call":
+            yield item
+
+
+def _as_listed(item: Fields, name: Any, provider: str) -> Fields:
+    """Give a tool call as OpenAI lists it. Of others' tools the searches alone have a fee that their usage lacks."""
+    kind = {"code_execution": "code_interpreter"}.get(name, name)
+    is_billed = kind == "web_search" or provider in ("openai", "azure")
+    arguments = fields_of(item.get("args"))
+    return {**arguments, "type": f"{kind}_call", "action": arguments} if is_billed else {}
 
 
 def _listed(output: Any, tools: Fields) -> Counter[str]:

@@ -135,6 +135,39 @@ LANGCHAIN: list[Row] = [
         SOL,
         "0.01794",
     ),
+    # the same, as version 1 of LangChain says it
+    (
+        "langchain, a message with blocks that searched",
+        {
+            "content": [
+                {"type": "server_tool_call", "name": "web_search", "args": {"type": "search", "query": "q"}},
+                {"type": "server_tool_call", "name": "web_search", "args": {"type": "open_page"}},
+                {"type": "tool_call", "name": "weather", "args": {"city": "Paris"}},
+            ],
+            "additional_kwargs": {},
+            "response_metadata": {"model_name": SOL, "model_provider": "openai"},
+            "usage_metadata": _metadata(
+                1300, 1000, 300, {"cache_creation": 100, "cache_read": 600}, {"reasoning": 200}
+            ),
+        },
+        SOL,
+        "0.01794",
+    ),
+    # and one grounded prompt of 35 a thousand
+    (
+        "langchain, a message of gemini that was grounded",
+        {
+            "content": "hi",
+            "additional_kwargs": {},
+            "response_metadata": {
+                "model_name": GEMINI,
+                "grounding_metadata": {"web_search_queries": ["a", "b"]},
+            },
+            "usage_metadata": _metadata(1170, 1020, 150, {"cache_read": 400}, {"reasoning": 50}),
+        },
+        GEMINI,
+        "0.037325",
+    ),
     # 0.00475 + 0.007875
     (
         "langchain, by model",
@@ -252,6 +285,25 @@ PYDANTIC_AI: list[Row] = [
     # 500 x 15 of output: what it reasoned stands beside what it wrote
     ("pydantic-ai, xai that wrote more than it reasoned", {**_PYDANTIC, "details": _CHAT_DETAILS}, GROK, "0.00915"),
     ("pydantic-ai, more reasoning than output", {**_PYDANTIC, "output_tokens": 100}, GROK, "0.00615"),
+    # with a search of 10 a thousand
+    (
+        "pydantic-ai, a response that searched",
+        {
+            "kind": "response",
+            "parts": [
+                {
+                    "part_kind": "builtin-tool-call",
+                    "tool_name": "web_search",
+                    "args": {"type": "search"},
+                    "provider_name": "openai",
+                },
+                {"part_kind": "tool-call", "tool_name": "weather", "args": {}},
+            ],
+            "usage": {**_PYDANTIC, "cache_write_tokens": 100, "details": {"reasoning_tokens": 200}},
+        },
+        SOL,
+        "0.01794",
+    ),
     # 0.00475 + 0.028325
     (
         "pydantic-ai, the messages of a run",
@@ -352,6 +404,16 @@ AI_SDK: list[Row] = [
         },
         GEMINI,
         "0.0023",
+    ),
+    (
+        "ai sdk 5, a step of openai that wrote",
+        {
+            "usage": _FIVE,
+            "providerMetadata": {"openai": {"responseId": "r", "usage": {"cacheWriteTokens": 100}}},
+            "finishReason": "stop",
+        },
+        SOL,
+        "0.00794",
     ),
     ("ai sdk 5, xai", _FIVE, GROK, "0.00615"),
     ("ai sdk 5, xai as it counts", {**_FIVE, "outputTokens": 100}, GROK, "0.00615"),

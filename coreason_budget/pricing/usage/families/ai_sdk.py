@@ -24,6 +24,7 @@ _DETAILED: Table = {
     "outputTokenDetails": {"textTokens": "text_out", "reasoningTokens": "reasoning"},
     "raw": NOTHING,
 }
+_PLAIN: Table = {**_BOTH, "cacheWriteTokens": "written"}
 _NEEDS = (("inputTokens",), ("outputTokens",))
 DETAILED = Family(
     "ai_sdk.detailed",
@@ -36,7 +37,7 @@ DETAILED = Family(
 PLAIN = Family(
     "ai_sdk.plain",
     ("cachedInputTokens", "reasoningTokens"),
-    _BOTH,
+    _PLAIN,
     Habits(cache=(INSIDE, APART), reasoning=(INSIDE, BESIDE), by_maker=True, loses_writes="beside"),
     _NEEDS,
     is_it=lambda fields: not is_absent(fields.get("inputTokens")),
