@@ -44,17 +44,10 @@ class Ender(Protocol):
         """Book what a lapse would."""
 
 
-class Reservation(Awaited):
-    """Money held for one call. A context manager that wants `settle` (or `release`) inside.
+class Handle:
+    """What a reservation tells of itself, and how leaving its block ends it."""
 
-    Leaving the block by an exception ends the reservation as its lapse would, for the provider
-    may have billed; a later settle corrects that. Exceptions named in ``release_on`` release it.
-    After an attempted settle or release, and on KeyboardInterrupt, SystemExit or GeneratorExit,
-    nothing is sent. Leaving without either raises `ReservationNotSettledError`.
-    """
-
-    def __init__(self, ender: Ender, hold: Hold, release_on: tuple[type[BaseException], ...] = ()) -> None:
-        self._ender = ender
+    def __init__(self, hold: Hold, release_on: tuple[type[BaseException], ...] = ()) -> None:
         self._hold = hold
         self._release_on = release_on
         self._attempted = False
@@ -91,6 +84,37 @@ class Reservation(Awaited):
     def replayed(self) -> bool:
         """The same reserve was admitted before; this is the same reservation."""
         return self._hold.replayed
+
+    def _ending(self, error: BaseException | None) -> str:
+        """The verb that ends it as its block is left: ``release``, ``lapse``, or empty where nothing is sent.
+
+        Raises:
+            ReservationNotSettledError: The block came to its end without an attempt to end it.
+        """
+        if self._attempted or isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit):
+            return ""
+        if error is None:
+            raise ReservationNotSettledError(
+                f"reservation {self.id!r} was neither settled nor released in its block; "
+                f"it lapses at {self.lapses_at.isoformat()} unless you still settle it",
+                reservation_id=self.id,
+                reason="not settled",
+            )
+        return "release" if isinstance(error, self._release_on) else "lapse"
+
+
+class Reservation(Handle, Awaited):
+    """Money held for one call. A context manager that wants `settle` (or `release`) inside.
+
+    Leaving the block by an exception ends the reservation as its lapse would, for the provider
+    may have billed; a later settle corrects that. Exceptions named in ``release_on`` release it.
+    After an attempted settle or release, and on KeyboardInterrupt, SystemExit or GeneratorExit,
+    nothing is sent. Leaving without either raises `ReservationNotSettledError`.
+    """
+
+    def __init__(self, ender: Ender, hold: Hold, release_on: tuple[type[BaseException], ...] = ()) -> None:
+        super().__init__(hold, release_on)
+        self._ender = ender
 
     def settle(
         self,
@@ -140,20 +164,15 @@ class Reservation(Awaited):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._attempted or isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit):
-            return
-        if error is None:
-            raise ReservationNotSettledError(
-                f"reservation {self.id!r} was neither settled nor released in its block; "
-                f"it lapses at {self.lapses_at.isoformat()} unless you still settle it",
-                reservation_id=self.id,
-                reason="not settled",
-            )
+        if verb := self._ending(error):
+            self.end_quietly(verb)
+
+    def end_quietly(self, verb: str) -> None:
+        """End it by ``release`` or ``lapse`` while an exception of the caller's is on its way.
+
+        Whatever a ledger raises is logged: the caller's own exception matters more; the reservation lapses by itself.
+        """
         try:
-            if isinstance(error, self._release_on):
-                self._ender.release(self.id, entries=self._hold.entries)
-            else:
-                self._ender.lapse(self.id, entries=self._hold.entries)
+            getattr(self._ender, verb)(self.id, entries=self._hold.entries)
         except Exception as failure:
-            # Whatever a ledger raises: the caller's own exception matters more; the reservation lapses by itself.
             _log.warning("reservation %s could not be ended and will lapse: %s", self.id, failure)
