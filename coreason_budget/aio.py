@@ -14,13 +14,15 @@ from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import Future
 from functools import partial, wraps
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar, overload
 
 from coreason_budget import background, manager, reservation
 from coreason_budget.books.front import BudgetBooks
+from coreason_budget.calls import Check, Release, Reserve, Settle, Spend
 from coreason_budget.config import BudgetConfig
+from coreason_budget.model import Receipt, Verdict
 from coreason_budget.pricing import PricingEngine
-from coreason_budget.threads import Awaiting, Threads, awaited, carry_through, iterated
+from coreason_budget.threads import Abandon, Awaiting, Threads, awaited, carry_through, drop, iterated
 
 # Where calls wait for each other anyway, more threads only take the lock from each other.
 _THREADS = {"memory": 0, "sqlite": 1}
@@ -96,9 +98,7 @@ def _reserving(
 
     @wraps(verb)
     def call(self: BudgetManager, /, *args: P.args, **kwargs: P.kwargs) -> Reserving:
-        # A key of the caller's may be in use by another task of theirs, which then settles late what has lapsed here.
-        end = "release" if kwargs.get("idempotency_key") is None else "lapse"
-        return Reserving(self._reserve(partial(verb, self.sync, *args, **kwargs), end))
+        return self._reserving(partial(verb, self.sync, *args, **kwargs), kwargs.get("idempotency_key"))
 
     return call
 
@@ -172,6 +172,19 @@ class BudgetManager(Awaiting[manager.BudgetManager]):
     lapse = awaited(manager.BudgetManager.lapse, carry_through)
     usage = awaited(manager.BudgetManager.usage)
 
+    @overload
+    def run(self, call: Check) -> Coroutine[Any, Any, Verdict]: ...
+    @overload
+    def run(self, call: Reserve) -> Reserving: ...
+    @overload
+    def run(self, call: Spend | Settle | Release) -> Coroutine[Any, Any, Receipt]: ...
+    @wraps(manager.BudgetManager.run)
+    def run(self, call: Any) -> Any:
+        work: Callable[[], Any] = partial(self.sync.run, call)
+        if isinstance(call, Reserve):
+            return self._reserving(work, call.idempotency_key)
+        return self.wait(work, drop if isinstance(call, Check) else carry_through)
+
     @property
     def config(self) -> BudgetConfig:
         """The settings."""
@@ -195,6 +208,10 @@ class BudgetManager(Awaiting[manager.BudgetManager]):
 
     aclose = close
 
-    async def _reserve(self, reserve: Callable[[], reservation.Reservation], end: str) -> Reservation:
+    def _reserving(self, reserve: Callable[[], reservation.Reservation], key: object) -> Reserving:
+        # A key of the caller's may be in use by another task of theirs, which then settles late what has lapsed here.
+        return Reserving(self._reserve(reserve, partial(_undo, "release" if key is None else "lapse")))
+
+    async def _reserve(self, reserve: Callable[[], reservation.Reservation], abandon: Abandon) -> Reservation:
         background.prepare()
-        return Reservation(await self.wait(reserve, partial(_undo, end)), self._threads)
+        return Reservation(await self.wait(reserve, abandon), self._threads)

@@ -88,7 +88,7 @@ MAY_IMPORT = {
         *_LAYERS, "config", "former", "ledger", "ledger.base", "guard", "reservation", "pricing", "costs",
         "outbox", "books", "events", "calls", "inputs", "verbs",
     ),
-    "aio": ("manager", "reservation", "books.front", "config", "pricing", "background", "threads"),
+    "aio": (*_FRONT, "books.front", "pricing", "background", "threads"),
     "events": ("errors", "model", "refusals"),
     "wire": ("errors", "ids", "moments", "money", "model", "reservation", "books.values", "calls", "inputs"),
     "server": ("", *_FRONT, "wire"),

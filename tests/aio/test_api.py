@@ -14,7 +14,14 @@ from typing import Any
 import pytest
 
 import coreason_budget
-from coreason_budget import BudgetConfig, BudgetExceededError, InvalidAmountError, ReservationNotSettledError, aio
+from coreason_budget import (
+    BudgetConfig,
+    BudgetExceededError,
+    InvalidAmountError,
+    ReservationNotSettledError,
+    aio,
+    calls,
+)
 from coreason_budget.books.front import BudgetBooks
 from coreason_budget.events.hooks import Hooks
 from tests.aio.kit import Gated, make, stands
@@ -52,7 +59,7 @@ def test_every_verb_stands_in_the_await_form_with_its_signature(sync: type, awai
         member = verbs(awaited)[name]
         assert member.__doc__ == verbs(sync)[name].__doc__ or name == "close"
         is_awaited = inspect.iscoroutinefunction(member) or inspect.isasyncgenfunction(member)
-        assert is_awaited or name == "reserve", name
+        assert is_awaited or name in ("reserve", "run"), name
 
 
 def test_a_verb_that_is_missing_is_found() -> None:
@@ -88,6 +95,22 @@ def test_the_whole_life_of_a_call() -> None:
         await budget.close()
         assert (await budget.lapse((await budget.reserve("alice", "0.1")).id)).status == "lapsed"
         await budget.aclose()
+
+    asyncio.run(main())
+
+
+def test_a_call_made_as_a_value_is_run() -> None:
+    """Each verb gives what its method gives."""
+
+    async def main() -> None:
+        budget = make()
+        assert (await budget.run(calls.Check(user_id="alice"))).remaining_usd == 10
+        async with budget.run(calls.Reserve(user_id="alice", cost=3)) as reservation:
+            await reservation.settle(1)
+        assert (await budget.run(calls.Spend(user_id="alice", cost=2))).status == "recorded"
+        held = await budget.run(calls.Reserve(user_id="alice", cost=3))
+        assert (await budget.run(calls.Release(reservation_id=held.id))).status == "released"
+        assert stands(budget) == (3, 0)
 
     asyncio.run(main())
 
