@@ -60,6 +60,21 @@ ROWS: list[tuple[str, Any, str, str]] = [
         "grok-4.3",
         "0.04626295",
     ),
+    # 3,681 x 1.25 + 780 x 10, and a search of 5 a thousand: its own cost is 0.0174
+    (
+        "perplexity, a response that searched",
+        {
+            "input_tokens": 3681,
+            "input_tokens_details": {"cached_tokens": 0},
+            "output_tokens": 780,
+            "output_tokens_details": {"reasoning_tokens": 0},
+            "tool_calls_details": {"search_web": {"invocation": 1}},
+            "total_tokens": 4461,
+            "cost": {"currency": "USD", "input_cost": 0.0046, "output_cost": 0.0078, "total_cost": 0.0174},
+        },
+        "perplexity/openai/gpt-5",
+        "0.01740125",
+    ),
     # 390 x 0.30 + 560 x 0.03 + 60 x 1 + 40 x 0.10 + 300 x 2.50
     (
         "google-genai, an interaction",

@@ -60,7 +60,7 @@ with provider({"/responses": responses(response("openai/gpt-5", told))}) as url:
     forms("response", client.responses.create(model="openai/gpt-5", input="hello"), right)
     *_, last = client.responses.create(model="openai/gpt-5", input="hello", stream=True)
     forms("response, last event", last, right)
-told = {**told, "tool_calls_details": {"web_search": {"invocation": 1}}}
+told = {**told, "tool_calls_details": {"search_web": {"invocation": 1, "cost_usd": 0.005}}}
 with provider({"/responses": responses(response("openai/gpt-5", told))}) as url:
     made = Perplexity(base_url=url, api_key="none").responses.create(model="openai/gpt-5", input="hello")
     forms("response that searched", made, bill(GPT, input=400, cache_read=600, output=300, web_search=1))

@@ -143,6 +143,8 @@ PERPLEXITY = Family(
     Habits(reasoning=(APART,)),
     needs=(("prompt_tokens",), ("completion_tokens",)),
 )
+# Perplexity's, by either name.
+_SEARCHES: Table = {"invocation": "web_search", "cost_usd": NOTHING}
 RESPONSES = Family(
     "openai.responses",
     ("input_tokens",),
@@ -157,7 +159,7 @@ RESPONSES = Family(
         "output_token_details": OUTPUT_DETAILS,
         # DashScope's generations, Perplexity's responses.
         "prompt_tokens_details": INPUT_DETAILS,
-        "tool_calls_details": {"web_search": {"invocation": "web_search"}},
+        "tool_calls_details": {"web_search": _SEARCHES, "search_web": _SEARCHES},
     },
     Habits(reasoning=(INSIDE, BESIDE)),
     needs=(("input_tokens",), ("output_tokens", "total_tokens")),
