@@ -170,6 +170,30 @@ ROWS: list[tuple[str, Any, str, str]] = [
         "bedrock/us.anthropic.claude-sonnet-4-5-20250929-v1:0",
         "0.005775",
     ),
+    # 1000 x 0.72 + 300 x 0.72
+    (
+        "boto3, Llama's body",
+        {"generation": "42", "prompt_token_count": 1000, "generation_token_count": 300, "stop_reason": "stop"},
+        "bedrock/us.meta.llama3-3-70b-instruct-v1:0",
+        "0.000936",
+    ),
+    # 1000 x 0.20 + 300 x 0.60
+    (
+        "boto3, Titan's body",
+        {
+            "inputTextTokenCount": 1000,
+            "results": [{"tokenCount": 300, "outputText": "42", "completionReason": "FINISH"}],
+        },
+        "bedrock/amazon.titan-text-express-v1",
+        "0.00038",
+    ),
+    # 1000 x 0.02
+    (
+        "boto3, the body of Titan's embedding",
+        {"embedding": [0.1], "inputTextTokenCount": 1000},
+        "bedrock/amazon.titan-embed-text-v2:0",
+        "0.00002",
+    ),
     # an embedding has no output: 8 x 0.06
     ("voyageai, a total alone", {"total_tokens": 8}, "voyage-3.5", "0.00000048"),
     (

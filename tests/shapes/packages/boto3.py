@@ -94,6 +94,32 @@ with provider({"/invoke-with-response-stream": invoke_events(events)}) as url:
     case("InvokeModel streamed, its last event", last, cached)
     case("InvokeModel streamed, its metrics", last["amazon-bedrock-invocationMetrics"], cached)
 
+metrics = {"amazon-bedrock-invocationMetrics": {**metrics, "inputTokenCount": 1000}}
+metrics["amazon-bedrock-invocationMetrics"] |= {"cacheReadInputTokenCount": 0}
+LLAMA, TITAN = "us.meta.llama3-3-70b-instruct-v1:0", "amazon.titan-text-express-v1"
+bodies = [
+    (
+        LLAMA,
+        {"generation": "hello", "prompt_token_count": 1000, "generation_token_count": 300, "stop_reason": "stop"},
+        {"generation": "", "prompt_token_count": None, "generation_token_count": 300, "stop_reason": "stop", **metrics},
+    ),
+    (
+        TITAN,
+        {
+            "inputTextTokenCount": 1000,
+            "results": [{"tokenCount": 300, "outputText": "hello", "completionReason": "FINISH"}],
+        },
+        {"outputText": "", "index": 0, "totalOutputTextTokenCount": 300, "inputTextTokenCount": 1000, **metrics},
+    ),
+]
+for model, body, end in bodies:
+    right = bill(f"bedrock/{model}", input=1000, output=300)
+    with provider({"/invoke": as_json(body), "/invoke-with-response-stream": invoke_events([end])}) as url:
+        made = json.loads(client(url).invoke_model(modelId=model, body=b"{}")["body"].read())
+        case(f"InvokeModel, the body of {model}", made, right)
+        *_, last = client(url).invoke_model_with_response_stream(modelId=model, body=b"{}")["body"]
+        case(f"InvokeModel streamed, the last of {model}", json.loads(last["chunk"]["bytes"]), right)
+
 nova = {"output": {"message": {"role": "assistant", "content": [{"text": "hello"}]}}, "stopReason": "end_turn"}
 nova["usage"] = {"inputTokens": 400, "outputTokens": 300, "totalTokens": 1300}
 nova["usage"] |= {"cacheReadInputTokenCount": 600, "cacheWriteInputTokenCount": 0}

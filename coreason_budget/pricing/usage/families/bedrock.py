@@ -10,9 +10,9 @@ from typing import Any
 
 from coreason_budget.errors import InvalidAmountError
 from coreason_budget.pricing.usage.family import Family
-from coreason_budget.pricing.usage.fields import fields_of, items_of, word
+from coreason_budget.pricing.usage.fields import Fields, fields_of, is_absent, items_of, word
 from coreason_budget.pricing.usage.habits import APART, BESIDE, INSIDE, Habits
-from coreason_budget.pricing.usage.told import NOTHING, Table, Told, digits
+from coreason_budget.pricing.usage.told import NOTHING, Table, Told, digits, refuse_counts
 
 _TTLS = {"5m": "written_5m", "1h": "written_1h"}
 
@@ -74,4 +74,43 @@ METRICS = Family(
     },
     Habits(cache=(APART,)),
     needs=(("inputTokenCount",), ("outputTokenCount",)),
+)
+
+
+def _is_whole(fields: Fields) -> bool:
+    # The end of its stream has the prompt among the metrics alone.
+    return not is_absent(fields.get("prompt_token_count"))
+
+
+# The bodies of models that have no usage of their own. What they said may be a number.
+_METRICS_BESIDE = {"amazon-bedrock-invocationMetrics": NOTHING}
+LLAMA = Family(
+    "bedrock.llama",
+    ("generation_token_count",),
+    {"prompt_token_count": "prompt", "generation_token_count": "output", "generation": NOTHING, **_METRICS_BESIDE},
+    is_it=_is_whole,
+)
+
+
+def _results(told: Told, value: Any, name: str) -> None:
+    for item in items_of(value, name):
+        fields = fields_of(item)
+        refuse_counts(name, {key: said for key, said in fields.items() if key not in ("tokenCount", "outputText")})
+        told.add("output", fields.get("tokenCount"), name)
+
+
+TITAN = Family(
+    "bedrock.titan",
+    ("inputTextTokenCount",),
+    {
+        "inputTextTokenCount": "prompt",
+        "totalOutputTextTokenCount": "output",
+        "results": _results,
+        "outputText": NOTHING,
+        "index": NOTHING,
+        "embedding": NOTHING,
+        "embeddingsByType": NOTHING,
+        **_METRICS_BESIDE,
+    },
+    needs=(("inputTextTokenCount",), ("results", "totalOutputTextTokenCount", "embedding", "embeddingsByType")),
 )
