@@ -244,22 +244,6 @@ def test_no_import_goes_in_a_circle():
     assert circles({**graph, errors: {model}}) >= {errors, model}, "the control"
 
 
-# Modules that hold more than one idea as yet; the list only grows shorter.
-TOO_LONG = {"config", "guard", "manager", "model", "pricing.engine", "pricing.usage.habits"}
-
-
-def long_modules(sizes):
-    """Modules of more than 300 lines."""
-    return {_short(name) for name, lines in sizes.items() if lines > 300}
-
-
-def test_a_module_fits_on_a_few_screens():
-    """One idea each."""
-    sizes = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in MODULES.items()}
-    assert long_modules(sizes) - TOO_LONG == set()
-    assert long_modules({**sizes, "coreason_budget.errors": 301}) - TOO_LONG == {"errors"}, "the control"
-
-
 @pytest.mark.parametrize("name", MODULES)
 def test_every_module_says_what_it_is(name):
     """Its first statement is a docstring, whose first line is one sentence."""

@@ -13,9 +13,7 @@ from tests.test_layout import MODULES, imports
 TESTS = Path(__file__).parent
 
 # Modules over 300 lines that are to be parted. A row goes when its module is short enough; none comes.
-TOO_LONG = {
-    "config", "guard", "ledger.epoch", "manager", "model", "pricing.engine", "pricing.schema", "pricing.usage.habits",
-}  # fmt: skip
+TOO_LONG = {"config", "guard", "manager", "model", "pricing.engine"}
 
 # Folders in which every module has a test file of its name, or one that stands here.
 MIRRORED = ("books", "cli", "events", "server", "wire")
@@ -69,9 +67,19 @@ def test_a_long_function_is_counted() -> None:
     assert bodies('def f():\n    """Nothing else."""\n') == {"f:1": 0}
 
 
+def too_long(sources: dict[str, str]) -> set[str]:
+    """Modules of more than 300 lines."""
+    return {name for name, text in sources.items() if text.count("\n") > 300}
+
+
 def test_modules_are_small() -> None:
-    """One idea, at most 300 lines."""
-    assert {name for name, text in _sources().items() if text.count("\n") > 300} <= TOO_LONG
+    """One idea, at most 300 lines; a row of one that has become small is out of date."""
+    assert too_long(_sources()) == TOO_LONG
+
+
+def test_a_large_module_is_found() -> None:
+    """The naive control."""
+    assert too_long({"small": "x = 1\n" * 300, "large": "x = 1\n" * 301}) == {"large"}
 
 
 def circles(graph: dict[str, set[str]]) -> set[str]:

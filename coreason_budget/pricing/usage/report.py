@@ -11,7 +11,8 @@ from attrs import evolve, frozen
 from coreason_budget.errors import InvalidAmountError
 from coreason_budget.pricing.buckets import Usage
 from coreason_budget.pricing.price import BUCKETS, STANDARD
-from coreason_budget.pricing.usage.habits import Habits, Maker, disjoint
+from coreason_budget.pricing.usage.disjoint import disjoint
+from coreason_budget.pricing.usage.habits import Habits, Maker
 
 _MAY_BE_UNTOLD = ("per_second", "per_request")
 _BUCKETS = "buckets"

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from coreason_budget.pricing.usage.disjoint import AS_TOLD, ROLES
 from coreason_budget.pricing.usage.families import FAMILIES
 from coreason_budget.pricing.usage.family import Family
-from coreason_budget.pricing.usage.habits import AS_TOLD, ROLES
 from coreason_budget.pricing.usage.told import NOTHING
 
 KNOWN = {*ROLES, *AS_TOLD, NOTHING, "requests"}
