@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from coreason_budget.errors import ConfigError, InvalidAmountError, InvalidIdError
 from coreason_budget.ids import MAX_RESERVATION_ID_BYTES, MAX_TTL_S, MIN_TTL_S, check_id
-from coreason_budget.ledger.base import GIVEN, Charge, End, Ledger, Outcome, Priced, Refused, Reserve
+from coreason_budget.ledger.base import GIVEN, Charge, Correct, End, Ledger, Outcome, Priced, Refused, Reserve
 from coreason_budget.ledger.record import KEEP_CALLERS_US, KEEP_MADE_US, op_id_of
 from coreason_budget.ledger.rules import refusal
 from coreason_budget.limits import LimitBook, LiveBook
@@ -94,19 +94,27 @@ class BudgetGuard:
         idempotency_key: str | None = None,
         content: Content | None = None,
         price: str = GIVEN,
+        cumulative: bool = False,
     ) -> Receipt:
         """Book what a call cost, in full, also past its limits. ``price`` tells the journal what priced it.
 
+        With ``cumulative`` the amounts are what it came to so far: the same key and subject may come again with
+        others, in any order, and booked is the most of them. ``content`` then tells whose call it is, no amounts.
+
         Raises:
             IdempotencyConflictError: The key was used for another call.
+            InvalidIdError: Cumulative without a key.
             OutcomeUnknownError: Sent, not answered; repeat with its ``op_id`` as the key.
         """
         self._check_required(subject)
         _check_amounts(amounts)
         op_id, keep_us = _op_id(idempotency_key)
+        if cumulative:
+            _check_named(idempotency_key)
+            content = {**(content or _whose(subject)), "cumulative": True}
         digest = digest_of("charge", content if content is not None else _content(subject, amounts))
         plan = self.limits.plan(subject, amounts)
-        return receipt_of(op_id, self.ledger.charge(Charge(op_id, digest, plan, amounts, keep_us, price)))
+        return receipt_of(op_id, self.ledger.charge(Charge(op_id, digest, plan, amounts, keep_us, price, cumulative)))
 
     def reserve(
         self,
@@ -188,10 +196,7 @@ class BudgetGuard:
         """
         if not callable(cost):
             content = content if content is not None else {"cost_nanos": cost, "tokens": tokens}
-            cost = partial(_fixed, _check_units(cost, MAX_OPERATION_NANOS, "cost"))
-        if tokens is not None:
-            _check_units(tokens, MAX_ACCOUNT, "tokens")
-        cost = partial(_checked_cost, cost)
+        cost = _costing(cost, tokens)
         return self._end("settle", reservation_id, idempotency_key, content, entries, cost, tokens)
 
     def release(
@@ -203,6 +208,39 @@ class BudgetGuard:
     def lapse(self, reservation_id: str, *, entries: tuple[Entry, ...] = ()) -> Receipt:
         """End a reservation now as its lapse would end it; a later settle corrects that."""
         return self._end("lapse", reservation_id, None, None, entries)
+
+    def correct(
+        self,
+        booking: str,
+        cost: int | Callable[[str | None], int | Priced],
+        tokens: int | None = None,
+        requests: int | None = None,
+        *,
+        only_up: bool = True,
+        idempotency_key: str | None = None,
+        content: Content | None = None,
+    ) -> Receipt:
+        """Correct what is booked under an op id, by a settle's own key or for a reservation: books the difference.
+
+        ``cost`` as in `settle`; tokens and requests that are not named stay. With ``only_up`` nothing is lowered:
+        each unit comes to the most of what stands and what is told. Without a key, a made one is in the receipt.
+
+        Raises:
+            ReservationError: Nothing is booked there (any more), or it is a reservation that was not settled.
+            IdempotencyConflictError: The key was used for another call.
+            OutcomeUnknownError: Sent, not answered; repeat with its ``op_id`` as the key.
+        """
+        check_id(booking, "booking", MAX_RESERVATION_ID_BYTES)
+        op_id, keep_us = _op_id(idempotency_key)
+        if not callable(cost):
+            content = content if content is not None else {"cost_nanos": cost, "tokens": tokens}
+        if requests is not None:
+            _check_units(requests, MAX_ACCOUNT, "requests")
+        cost = _costing(cost, tokens)
+        given = {**(content or {}), "booking": booking, "requests": requests, "lower": None if only_up else True}
+        digest = digest_of("correct", given)
+        request = Correct(op_id, digest, booking, cost, keep_us, tokens, requests, only_up)
+        return receipt_of(op_id, self.ledger.correct(request))
 
     def usage(self, subject: Subject) -> tuple[Balance, ...]:
         """Where every account of a subject stands, narrowest scope first."""
@@ -237,6 +275,24 @@ def _check_amounts(amounts: Amounts) -> None:
     _check_units(amounts.usd_nanos, MAX_OPERATION_NANOS, "cost")
     _check_units(amounts.tokens, MAX_ACCOUNT, "tokens")
     _check_units(amounts.requests, MAX_ACCOUNT, "requests")
+
+
+def _check_named(idempotency_key: str | None) -> None:
+    if idempotency_key is None:
+        raise InvalidIdError(
+            "idempotency_key: missing; cumulative reports of one call are known by their key", field="idempotency_key"
+        )
+
+
+def _costing(
+    cost: int | Callable[[str | None], int | Priced], tokens: int | None
+) -> Callable[[str | None], int | Priced]:
+    """What tells the cost of a booking, and sees that it tells an amount."""
+    if tokens is not None:
+        _check_units(tokens, MAX_ACCOUNT, "tokens")
+    if not callable(cost):
+        cost = partial(_fixed, _check_units(cost, MAX_OPERATION_NANOS, "cost"))
+    return partial(_checked_cost, cost)
 
 
 def _checked_cost(cost: Callable[[str | None], int | Priced], model: str | None) -> int | Priced:
@@ -275,13 +331,15 @@ def _op_id(key: str | None) -> tuple[str, int]:
 
 
 def _content(subject: Subject, amounts: Amounts) -> Content:
+    return {**_whose(subject), "cost_nanos": amounts.usd_nanos, "tokens": amounts.tokens or None}
+
+
+def _whose(subject: Subject) -> Content:
     return {
         "user_id": subject.user,
         "project_id": subject.project,
         "model": subject.model,
         "tags": dict(subject.tags) or None,
-        "cost_nanos": amounts.usd_nanos,
-        "tokens": amounts.tokens or None,
     }
 
 
@@ -296,14 +354,18 @@ def digest_of(verb: str, content: Content) -> str:
 
 def receipt_of(op_id: str, outcome: Outcome) -> Receipt:
     """What a mutation did, as its caller gets it."""
-    record = outcome.record
+    record, before = outcome.record, outcome.before
+    status, amounts = record.state or "recorded", record.told
+    if before is not None:
+        status, amounts = "unchanged" if record.total == before else "corrected", record.total
     return Receipt(
         record.entries,
         outcome.standings,
         op_id,
-        record.state or "recorded",
-        record.amounts if record.booked is None else record.booked,
+        status,
+        amounts,
         outcome.replayed,
         record.late,
         record.reservation_id or None,
+        before,
     )

@@ -361,11 +361,13 @@ class Receipt(Awaited, _Standing):
 
     Attributes:
         op_id: The idempotency key of the booking, the caller's or one made for it.
-        status: ``recorded``, ``settled``, ``released`` or ``lapsed``.
-        amounts: What was booked (nothing for a release).
+        status: ``recorded``, ``settled``, ``released`` or ``lapsed``; of what was booked before, ``corrected``, or
+            ``unchanged`` where it stood at that already.
+        amounts: What was booked (nothing for a release); of a correction, what stands booked since.
         replayed: The same call was applied before; this one changed nothing.
         late: The reservation had lapsed; this corrected what its lapse assumed.
         reservation_id: The reservation that ended, None for a charge.
+        before: Of a correction, what stood booked until then; else None.
     """
 
     op_id: str
@@ -374,6 +376,7 @@ class Receipt(Awaited, _Standing):
     replayed: bool = False
     late: bool = False
     reservation_id: str | None = None
+    before: Amounts | None = None
 
     def __repr__(self) -> str:
         amounts = self.amounts
@@ -390,5 +393,16 @@ class Receipt(Awaited, _Standing):
 
     @property
     def cost_usd(self) -> Decimal:
-        """What was booked, in USD."""
+        """What was booked, in USD; of a correction, what stands booked since."""
         return to_usd(self.amounts.usd_nanos)
+
+    @property
+    def added(self) -> Amounts:
+        """What this booked beside what stood booked before, in each unit; below 0 where it was corrected down."""
+        now, before = self.amounts, self.before or Amounts(0, 0, 0)
+        return Amounts(now.usd_nanos - before.usd_nanos, now.tokens - before.tokens, now.requests - before.requests)
+
+    @property
+    def difference_usd(self) -> Decimal | None:
+        """What a correction changed, in USD; None of anything else."""
+        return None if self.before is None else to_usd(self.added.usd_nanos)

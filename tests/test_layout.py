@@ -15,15 +15,8 @@ MODULES = {
     for path in sorted(PACKAGE.rglob("*.py"))
 }
 _LAYERS = ("errors", "ids", "moments", "money", "model", "windows", "limits")
-_RULES = (
-    "ledger.named",
-    "ledger.record",
-    "ledger.journal",
-    "ledger.base",
-    "ledger.rules",
-    "ledger.epoch",
-    "ledger.judge",
-)
+_DECISIONS = ("ledger.record", "ledger.journal", "ledger.base", "ledger.decisions")
+_RULES = (*_DECISIONS, "ledger.named", "ledger.corrections", "ledger.rules", "ledger.epoch", "ledger.judge")
 _FRONT = ("manager", "calls", "inputs", "reservation", "config", "errors", "ids", "moments", "model", "money")
 
 # Folders whose modules may import each other.
@@ -65,7 +58,9 @@ MAY_IMPORT = {
     "ledger.epoch": ("errors", "ledger.named"),
     "ledger.judge": ("errors", "ledger.epoch"),
     "ledger.base": (*_LAYERS, "ledger.record", "ledger.journal"),
-    "ledger.rules": (*_LAYERS, "ledger.record", "ledger.journal", "ledger.base"),
+    "ledger.decisions": (*_LAYERS, "ledger.record", "ledger.journal"),
+    "ledger.corrections": (*_LAYERS, *_DECISIONS),
+    "ledger.rules": (*_LAYERS, *_DECISIONS, "ledger.corrections"),
     "ledger.serial": (*_LAYERS, *_RULES),
     "ledger.memory": (*_LAYERS, *_RULES, "ledger.serial"),
     "ledger.sqlite": (*_LAYERS, *_RULES, "ledger.serial", "storage"),

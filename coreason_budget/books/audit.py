@@ -10,6 +10,7 @@ from coreason_budget.books.values import Difference, Report
 from coreason_budget.errors import LedgerCorruptError, LedgerUnavailableError
 from coreason_budget.ledger import rules
 from coreason_budget.ledger.base import Books
+from coreason_budget.ledger.decisions import is_kept
 from coreason_budget.ledger.journal import JournalEntry, Movement, Page
 from coreason_budget.ledger.record import OPEN
 from coreason_budget.model import Account
@@ -29,6 +30,7 @@ EFFECTS = {
     "release": ENDS,
     "lapse": ENDS,
     "correction": ENDS,
+    "correct": PASSES,
     "undo": ENDS,
 }
 """Journal kind -> what it does to the list of open reservations. A kind of a later version does nothing to it."""
@@ -168,7 +170,7 @@ class _Audit:
     def _judge(self, key: str, found: tuple[int, int] | None, now_us: int, problem: str = "") -> None:
         book = self._books.get(key)
         account = _parse(key) if book is None else book.account
-        if account is not None and not rules.is_kept(account, now_us):
+        if account is not None and not is_kept(account, now_us):
             return
         used, reserved = (0, 0) if book is None else (book.used, book.reserved)
         held = reserved if key in self._unsure else self._held[key]

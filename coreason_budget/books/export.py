@@ -17,7 +17,7 @@ from coreason_budget.money import usd_text
 
 COLUMNS = (
     "at", "kind", "op_id", "reservation", "user_id", "project_id", "model", "tags",
-    "amount_usd", "spent_usd", "tokens", "requests", "price", "late",
+    "amount_usd", "spent_usd", "tokens", "requests", "price", "late", "corrects", "before_usd", "before_tokens",
 )  # fmt: skip
 
 # https://owasp.org/www-community/attacks/CSV_Injection; ids hold no tab and no line end.
@@ -25,7 +25,11 @@ _FORMULA = tuple("=+-@＝＋－＠")
 
 
 def values(entry: JournalEntry) -> dict[str, Any]:
-    """An entry as JSON values. USD is exact text; ``spent_usd`` of all entries adds up to what was spent."""
+    """An entry as JSON values. USD is exact text; ``spent_usd`` of all entries adds up to what was spent.
+
+    Of a correction, ``before_usd`` and ``amount_usd`` are what it found and what it left.
+    """
+    before = entry.before
     scopes = [Scope.parse(text) for text in entry.subject]
     return {
         "at": to_moment(entry.at_us).isoformat(timespec="microseconds"),
@@ -42,6 +46,9 @@ def values(entry: JournalEntry) -> dict[str, Any]:
         "requests": entry.amounts.requests,
         "price": entry.price,
         "late": entry.late,
+        "corrects": entry.corrects,
+        "before_usd": None if before is None else usd_text(before.usd_nanos),
+        "before_tokens": None if before is None else before.tokens,
     }
 
 
@@ -70,7 +77,7 @@ def csv_line(entry: JournalEntry) -> str:
     in front, or a spreadsheet would run it: ids are any text. Amounts are numbers as they are.
     """
     found = values(entry)
-    texts = ("op_id", "reservation", "user_id", "project_id", "model", "price")
+    texts = ("op_id", "reservation", "user_id", "project_id", "model", "price", "corrects")
     found |= {name: _harmless(found[name] or "") for name in texts}
     found["tags"] = _harmless(json.dumps(found["tags"], ensure_ascii=False) if found["tags"] else "")
     found["late"] = "true" if found["late"] else "false"

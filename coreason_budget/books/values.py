@@ -145,7 +145,7 @@ class WaitingSpend:
         queued_at: When it came there.
         sent_at: When it may first have reached the ledger, None if it surely never did.
         reason: Why it is doubtful or failed.
-        verb: What is to be done: a charge or a settle.
+        verb: What is to be done: a ``charge``, ``cumulate`` (a cumulative charge) or a ``settle``.
         cost_usd: None, too, where only the reservation's model will tell.
     """
 

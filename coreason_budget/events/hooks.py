@@ -28,7 +28,7 @@ class Hooks:
         """A ``check`` or a ``reserve`` was refused: whose call, by which budget, and why."""
 
     def after_booked(self, receipt: Receipt) -> None:
-        """A charge, a settle or a lapse was booked; ``receipt.replayed`` if it was before."""
+        """A charge, a settle, a lapse or a correction was booked; ``receipt.replayed`` if it was before."""
 
     def after_crossed(self, receipt: Receipt, balance: Balance) -> None:
         """This booking used an account's limit up. A late one, which only corrects a lapse, is not looked at."""
@@ -67,7 +67,7 @@ def crossed(receipt: Receipt) -> list[Balance]:
     """The accounts whose limit this booking used up: there was something left before it, and nothing is after it."""
     if receipt.replayed or receipt.late:
         return []
-    return [balance for balance in receipt.balances if _is_crossed(balance, receipt.amounts.of(balance.unit))]
+    return [balance for balance in receipt.balances if _is_crossed(balance, receipt.added.of(balance.unit))]
 
 
 def _is_crossed(balance: Balance, booked: int) -> bool:

@@ -55,7 +55,11 @@ class Reserve:
 
 @frozen
 class Charge:
-    """Book ``amounts`` on every account of ``plan``, whatever their limits say."""
+    """Book ``amounts`` on every account of ``plan``, whatever their limits say.
+
+    A ``cumulative`` one may come again with other amounts under its op id: booked is, unit by unit, the most of them,
+    in the accounts of the first. Its ``digest`` does not stand for the amounts.
+    """
 
     op_id: str
     digest: str
@@ -63,6 +67,7 @@ class Charge:
     amounts: Amounts
     keep_us: int
     price: str = GIVEN
+    cumulative: bool = False
 
 
 @frozen
@@ -87,12 +92,35 @@ class End:
 
 
 @frozen
+class Correct:
+    """Book the difference between what stands booked and what should, in the accounts that it was booked in.
+
+    ``booking`` is the op id of a charge, of a reservation that was settled or of its settle, or that reservation's id.
+    ``cost`` as in `End`; tokens and requests that nobody names stay as they are. With ``only_up`` each unit comes to
+    the most of what stands and what is told, else to what is told.
+    """
+
+    op_id: str
+    digest: str
+    booking: str
+    cost: Callable[[str | None], int | Priced]
+    keep_us: int
+    tokens: int | None = None
+    requests: int | None = None
+    only_up: bool = True
+
+
+@frozen
 class Outcome:
-    """What a mutation did: its record, and where the record's accounts stand now."""
+    """What a mutation did: its record, and where the record's accounts stand now.
+
+    ``before`` is what stood booked until a correction, None of anything else.
+    """
 
     record: Record
     standings: Standings
     replayed: bool = False
+    before: Amounts | None = None
 
 
 @frozen
@@ -175,6 +203,14 @@ class Ledger(Protocol):
 
         Raises:
             ReservationError: There is no such reservation, or it has ended another way.
+            InvalidAmountError: An account would pass 4*10**18.
+        """
+
+    def correct(self, request: Correct) -> Outcome:
+        """Correct what is booked, once for the op id.
+
+        Raises:
+            ReservationError: Nothing is booked under that id, or it is a reservation that is open, lapsed or released.
             InvalidAmountError: An account would pass 4*10**18.
         """
 

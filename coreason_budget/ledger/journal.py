@@ -8,6 +8,8 @@ name    field            holds
 ``i``   ``op_id``        the op id that did it
 ``s``   ``subject``      every scope of the call
 ``a``   ``amounts``      ``u`` nano-USD, ``t`` tokens, ``r`` requests
+``b``   ``before``       of a correction: what was booked until then, as ``a``
+``c``   ``corrects``     the op id of what it corrects; empty text where that is the entry's own
 ``p``   ``price``        what priced it
 ``m``   ``movements``    of each account: ``s`` the place of its scope in the subject, ``u`` its unit, ``w``
                          its window, ``f`` and ``x`` that one's start and end (s), ``n`` used, ``h`` reserved
@@ -32,7 +34,7 @@ from coreason_budget.ledger.named import amounts_fields, encode, read_amounts, t
 from coreason_budget.ledger.record import LAPSED, OPEN, SETTLED, Record
 from coreason_budget.model import Account, Amounts, Scope
 
-KINDS = ("begin", "charge", "reserve", "settle", "release", "lapse", "correction", "undo")
+KINDS = ("begin", "charge", "reserve", "settle", "release", "lapse", "correction", "correct", "undo")
 JOURNAL_LENGTH = 100_000
 """How many entries a namespace keeps unless it is told otherwise."""
 PAGE = 500
@@ -57,8 +59,9 @@ class JournalEntry:
     Attributes:
         at_us: The ledger's time, in microseconds since the epoch.
         kind: ``charge``, ``reserve``, ``settle``, ``release``, ``lapse``, ``correction`` (a settle or
-            release that came after the lapse), or ``undo`` (a reservation withdrawn because it had no
-            room). ``begin`` is the first of a namespace and moves nothing. A later version may know more.
+            release that came after the lapse), ``correct`` (of what was booked, from ``before`` to
+            ``amounts``), or ``undo`` (a reservation withdrawn because it had no room). ``begin`` is the
+            first of a namespace and moves nothing. A later version may know more.
         op_id: The op id that did it; of a lapse and an undo the reservation's.
         subject: Every scope of the call as text, also those that nothing moved on.
         amounts: What was held or booked; nothing for a release and an undo.
@@ -66,6 +69,8 @@ class JournalEntry:
         movements: What changed, account by account.
         late: The reservation had lapsed.
         reserved_as: The op id of the reservation, empty for a charge.
+        before: Of a ``correct``, what was booked until then; else None.
+        corrects: Of a ``correct``, the op id of the charge or reservation.
     """
 
     at_us: int
@@ -77,6 +82,8 @@ class JournalEntry:
     movements: tuple[Movement, ...] = ()
     late: bool = False
     reserved_as: str = ""
+    before: Amounts | None = None
+    corrects: str = ""
 
     def scope(self, kind: str) -> str | None:
         """The id of the call's scope of a kind, None where it had none."""
@@ -102,7 +109,7 @@ def entry_of(record: Record, movements: tuple[Movement, ...], at_us: int, op_id:
         _kind_of(record),
         op_id,
         subject_of(record),
-        record.amounts if record.booked is None else record.booked,
+        record.told,
         record.price,
         movements,
         record.late,
@@ -141,6 +148,8 @@ def encode_entry(entry: JournalEntry) -> str:
         fields["i"] = entry.op_id
     if entry.subject:
         fields |= {"s": entry.subject, "a": amounts_fields(entry.amounts)}
+    if entry.before is not None:
+        fields |= {"b": amounts_fields(entry.before), "c": "" if entry.corrects == entry.op_id else entry.corrects}
     if entry.price:
         fields["p"] = entry.price
     if entry.late:
@@ -189,6 +198,8 @@ def decode_entry(stored: str | bytes) -> JournalEntry:
             tuple([_movement(scopes, move) for move in fields.get("m", ())]),
             bool(fields.get("l")),
             (fields["o"] or op_id) if "o" in fields else "",
+            read_amounts(fields["b"]) if "b" in fields else None,
+            text(fields["c"] or op_id) if "c" in fields else "",
         )
     except (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError) as error:
         raise LedgerCorruptError(f"an entry of the journal cannot be read: {error}: {stored[:80]!r}") from error

@@ -3,7 +3,7 @@
 ======  ==================  =============================================================================
 name    field               holds
 ======  ==================  =============================================================================
-``v``   ``verb``            ``reserve``, ``charge``, ``settle``, ``release`` or ``lapse``
+``v``   ``verb``            ``reserve``, ``charge``, ``settle``, ``release``, ``lapse`` or ``correct``
 ``d``   ``digest``          what the caller gave, hashed
 ``a``   ``amounts``         ``u`` nano-USD, ``t`` tokens, ``r`` requests
 ``e``   ``entries``         of each account: ``k`` its key, ``x`` its end (s), ``l`` the limit applied
@@ -17,6 +17,7 @@ name    field               holds
 ``l``   ``late``            it had lapsed
 ``y``   ``ended_by``        the key of its end, where that had one
 ``c``   ``end_digest``      what the caller gave to end it, hashed
+``n``   ``corrected``       what it stands at since a correction, as ``a``
 ======  ==================  =============================================================================
 
 What is 0, empty or none is left out. See `coreason_budget.ledger.named` for what a later version adds.
@@ -40,7 +41,7 @@ HOUR_US = 3600 * 1_000_000
 KEEP_CALLERS_US = 24 * HOUR_US
 KEEP_MADE_US = HOUR_US
 
-_NAMES = frozenset("vdaekpistoblyc")
+_NAMES = frozenset("vdaekpistoblycn")
 _ENTRY_NAMES = frozenset("kxl")
 
 
@@ -50,7 +51,8 @@ class Record:
 
     ``amounts`` is what was asked (reserve) or booked (charge); ``booked`` what an ended
     reservation booked; ``price`` what priced it. A settle, release or lapse that had a key of its
-    own is recorded as a copy of the ended reservation under that key, with its own verb and digest.
+    own is recorded as a copy of the ended reservation under that key, with its own verb and digest; so is a
+    correction, as a copy of what it corrected, with ``booked`` as it was before.
     ``more`` is what a later version wrote beside all that, as JSON.
     """
 
@@ -70,6 +72,7 @@ class Record:
     end_digest: str = ""
     price: str = ""
     more: str = ""
+    corrected: Amounts | None = None
 
     def ended(
         self,
@@ -100,6 +103,21 @@ class Record:
             price,
             self.more,
         )
+
+    @property
+    def told(self) -> Amounts:
+        """What its caller was told: what was asked of an open reservation, else booked."""
+        return self.amounts if self.booked is None else self.booked
+
+    @property
+    def total(self) -> Amounts:
+        """What it stands at: what was booked, or the last correction made of it."""
+        return self.told if self.corrected is None else self.corrected
+
+    @property
+    def model(self) -> str | None:
+        """The model of the call, None where it named none."""
+        return next((e.account.scope.id for e in self.entries if e.account.scope.kind == "model"), None)
 
     @property
     def kept_us(self) -> int | None:
@@ -137,6 +155,8 @@ def encode(record: Record) -> str:
     if record.booked is not None:
         fields["b"] = amounts_fields(record.booked)
         fields |= {name: value for name, value in zip("lyc", _ending(record), strict=True) if value}
+    if record.corrected is not None:
+        fields["n"] = amounts_fields(record.corrected)
     if record.more:
         return named.encode(_with_more(fields, record))
     # Accounts come again and again: their texts are put together, not encoded anew.
@@ -153,7 +173,7 @@ def decode(op_id: str, stored: str | bytes) -> Record:
     try:
         fields = json.loads(stored)
         amounts = read_amounts(fields["a"])
-        booked = fields.get("b")
+        booked, corrected = fields.get("b"), fields.get("n")
         return Record(
             op_id,
             text(fields["v"]),
@@ -171,6 +191,7 @@ def decode(op_id: str, stored: str | bytes) -> Record:
             fields.get("c", ""),
             fields.get("p", ""),
             _more(fields),
+            None if corrected is None else read_amounts(corrected),
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise LedgerCorruptError(f"the record of op id {op_id!r} cannot be read: {error}") from error

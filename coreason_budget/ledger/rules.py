@@ -7,18 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from attrs import evolve, frozen
+from attrs import evolve
 
-from coreason_budget.errors import (
-    IdempotencyConflictError,
-    InvalidAmountError,
-    LedgerCorruptError,
-    ReservationError,
-)
+from coreason_budget.errors import InvalidAmountError, LedgerCorruptError
 from coreason_budget.ledger.base import Charge, End, Priced, Refused, Reserve
-from coreason_budget.ledger.journal import NOTHING, JournalEntry, Movement, entry_of
-from coreason_budget.ledger.record import HOUR_US, LAPSED, OPEN, RELEASED, SETTLED, Record
-from coreason_budget.model import Account, Amounts, Entry, Standings
+from coreason_budget.ledger.corrections import report
+from coreason_budget.ledger.decisions import Change, Replay, check_same, ended_error, is_kept
+from coreason_budget.ledger.journal import NOTHING, Movement
+from coreason_budget.ledger.record import LAPSED, OPEN, RELEASED, SETTLED, Record
+from coreason_budget.model import Amounts, Entry, Standings
 from coreason_budget.money import MAX_ACCOUNT
 
 # Lapses book past MAX_ACCOUNT where nothing limits an account. What is beyond this no count can be added to.
@@ -26,36 +23,12 @@ _MOST_USED = 2 * MAX_ACCOUNT
 ENDED_BY = {"settle": SETTLED, "release": RELEASED, "lapse": LAPSED}
 
 
-@frozen
-class Change:
-    """What to write, all or nothing: records and movements.
-
-    ``marker`` is the second record of an ending that had a key of its own.
-    """
-
-    record: Record
-    movements: tuple[Movement, ...]
-    marker: Record | None = None
-
-    def entry(self, now_us: int) -> JournalEntry:
-        """What the journal says of it."""
-        op_id = (self.marker or self.record).op_id
-        return entry_of(self.record, self.movements, now_us, op_id)
-
-
-@frozen
-class Replay:
-    """The call was applied before; this is its record."""
-
-    record: Record
-
-
 def reserve(
     request: Reserve, now_us: int, known: Record | None, entries: tuple[Entry, ...], standings: Standings
 ) -> Change | Replay | Refused:
     """Admit only if every limited account can hold the amount (laws 1, 3, 4)."""
     if known is not None:
-        _check_same("reserve", request.op_id, request.digest, known)
+        check_same("reserve", request.op_id, request.digest, known)
         if known.state != OPEN or known.is_due(now_us):
             raise ended_error(known.reservation_id, known.state if known.state != OPEN else LAPSED)
         return Replay(known)
@@ -94,17 +67,15 @@ def _lasting(refused: Refused) -> tuple[bool, float, bool]:
     return reason == "too_large", float("inf") if end_s is None else end_s, reason == "spent"
 
 
-def charge(request: Charge, known: Record | None, entries: tuple[Entry, ...], standings: Standings) -> Change | Replay:
-    """Book in full, whatever the limits say (laws 2, 4)."""
+def charge(request: Charge, now_us: int, known: Record | None, entries: tuple[Entry, ...]) -> Change | Replay:
+    """Book in full, whatever the limits say (laws 2, 4); of a cumulative one that is known, how much more it is."""
     if known is not None:
-        _check_same("charge", request.op_id, request.digest, known)
-        return Replay(known)
+        check_same("charge", request.op_id, request.digest, known)
+        return report(request, known, now_us) if request.cumulative else Replay(known)
     record = Record(
         request.op_id, "charge", request.digest, request.amounts, entries, request.keep_us, price=request.price
     )
-    movements = tuple([Movement(e.account, e.amount, 0) for e in entries if e.amount])
-    check_room(movements, standings)
-    return Change(record, movements)
+    return Change(record, tuple([Movement(e.account, e.amount, 0) for e in entries if e.amount]))
 
 
 def end(request: End, now_us: int, own: Record | None, record: Record | None) -> Change | Replay:
@@ -113,7 +84,7 @@ def end(request: End, now_us: int, own: Record | None, record: Record | None) ->
     ``own`` is what is known of the request's own key, ``record`` the reservation's.
     """
     if own is not None:
-        _check_same(request.verb, own.op_id, request.digest, own)
+        check_same(request.verb, own.op_id, request.digest, own)
         return Replay(own)
     if record is None or record.verb != "reserve" or record.reservation_id != request.reservation_id:
         raise ended_error(request.reservation_id, "unknown")
@@ -146,8 +117,7 @@ def _booked(request: End, record: Record) -> tuple[Amounts, str]:
         return _lapsed_amounts(record), record.price
     if request.verb == "release":
         return NOTHING, ""
-    model = next((e.account.scope.id for e in record.entries if e.account.scope.kind == "model"), None)
-    cost = request.cost(model)
+    cost = request.cost(record.model)
     priced = cost if isinstance(cost, Priced) else Priced(cost)
     told = (priced.tokens, request.tokens, record.amounts.tokens)
     tokens = next(count for count in told if count is not None)
@@ -196,12 +166,6 @@ def _standing_part(record: Record, entry: Entry) -> tuple[int, int]:
     return (record.booked or NOTHING).of(entry.account.unit), 0
 
 
-def is_kept(account: Account, now_us: int) -> bool:
-    """Whether an account may still be written: it has more than an hour to live."""
-    # An account about to expire is left alone: a movement after that would make it again, without its past.
-    return account.expires_us is None or now_us < account.expires_us - HOUR_US
-
-
 def overrun(record: Record, used: Sequence[int | None], now_us: int) -> Refused | None:
     """The verdict on a reservation that was written ahead of it: which account had no room?
 
@@ -240,27 +204,3 @@ def check_sound(key: str, used: int, reserved: int) -> tuple[int, int]:
     if not 0 <= reserved <= used <= _MOST_USED:
         raise LedgerCorruptError(f"account {key!r} holds used={used}, reserved={reserved}; nothing was written")
     return used, reserved
-
-
-def _check_same(verb: str, op_id: str, digest: str, known: Record) -> None:
-    if known.verb != verb or known.digest != digest:
-        raise IdempotencyConflictError(
-            f"idempotency key {op_id!r} was used before for another {known.verb}; "
-            "use a new key for a new call, and repeat a call unchanged",
-            idempotency_key=op_id,
-        )
-
-
-_HOW_ENDED = {
-    "unknown": "is not known here: it never was made, or it ended more than 24 h ago",
-    SETTLED: "is already settled",
-    RELEASED: "is already released",
-    LAPSED: "has lapsed",
-}
-
-
-def ended_error(reservation_id: str, reason: str) -> ReservationError:
-    """The error for a reservation that cannot be ended or replayed."""
-    return ReservationError(
-        f"reservation {reservation_id!r} {_HOW_ENDED[reason]}", reservation_id=reservation_id, reason=reason
-    )

@@ -10,8 +10,9 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from coreason_budget.errors import LedgerUnavailableError
-from coreason_budget.ledger import rules
-from coreason_budget.ledger.base import Charge, End, Outcome, Reading, Refused, Reserve
+from coreason_budget.ledger import corrections, rules
+from coreason_budget.ledger.base import Charge, Correct, End, Outcome, Reading, Refused, Reserve
+from coreason_budget.ledger.decisions import Change, Replay
 from coreason_budget.ledger.journal import PAGE, JournalEntry, Movement, Page, read_pages
 from coreason_budget.ledger.record import Record, op_id_of
 from coreason_budget.model import Account, Entry, Plan, Standings
@@ -50,7 +51,7 @@ class Transaction(Protocol):
 
 
 class SerialLedger(ABC):
-    """Reserve, charge, end and read, on nothing but transactions."""
+    """Reserve, charge, end, correct and read, on nothing but transactions."""
 
     _timeout_s = math.inf
     """How long one operation may end what has lapsed, over all its transactions."""
@@ -78,21 +79,23 @@ class SerialLedger(ABC):
     def charge(self, request: Charge) -> Outcome:
         """See `Ledger.charge`."""
         with self._write(request.op_id) as transaction:
-            entries = request.plan(transaction.now_us)
-            standings = transaction.standings(e.account for e in entries)
-            known = transaction.record(request.op_id)
-            return _apply(transaction, rules.charge(request, known, entries, standings))
+            known, entries = transaction.record(request.op_id), request.plan(transaction.now_us)
+            return _book(transaction, rules.charge(request, transaction.now_us, known, entries))
 
     def end(self, request: End) -> Outcome:
         """See `Ledger.end`."""
         reserved_as = op_id_of(request.reservation_id)
         with self._write(request.op_id or reserved_as) as transaction:
             own = None if request.op_id is None else transaction.record(request.op_id)
-            decision = rules.end(request, transaction.now_us, own, transaction.record(reserved_as))
-            if isinstance(decision, rules.Change):
-                standings = transaction.standings(m.account for m in decision.movements)
-                rules.check_room(decision.movements, standings)
-            return _apply(transaction, decision)
+            return _book(transaction, rules.end(request, transaction.now_us, own, transaction.record(reserved_as)))
+
+    def correct(self, request: Correct) -> Outcome:
+        """See `Ledger.correct`."""
+        with self._write(request.op_id) as transaction:
+            known = {op_id: transaction.record(op_id) for op_id in corrections.named(request)}
+            place = corrections.place(request.booking, known)
+            known[place] = transaction.record(place)
+            return _book(transaction, corrections.correct(request, transaction.now_us, known))
 
     def read(self, plan: Plan) -> Reading:
         """See `Ledger.read`."""
@@ -122,23 +125,29 @@ class SerialLedger(ABC):
         return Page(now_us, entries, str(found[-1][0] if found else last), len(found) < PAGE, is_whole, standings)
 
 
-def _decide_reserve(transaction: Transaction, request: Reserve) -> rules.Change | rules.Replay | Refused:
+def _decide_reserve(transaction: Transaction, request: Reserve) -> Change | Replay | Refused:
     entries = request.plan(transaction.now_us)
     known = transaction.record(request.op_id)
     standings = transaction.standings(e.account for e in entries if e.limit is not None)
     return rules.reserve(request, transaction.now_us, known, entries, standings)
 
 
-def _apply(transaction: Transaction, decision: rules.Change | rules.Replay) -> Outcome:
-    if isinstance(decision, rules.Change):
+def _book(transaction: Transaction, decision: Change | Replay) -> Outcome:
+    if isinstance(decision, Change):
+        rules.check_room(decision.movements, transaction.standings(m.account for m in decision.movements))
+    return _apply(transaction, decision)
+
+
+def _apply(transaction: Transaction, decision: Change | Replay) -> Outcome:
+    if isinstance(decision, Change):
         _write(transaction, decision)
         _reap_batch(transaction)
     record = decision.record
     standings = transaction.standings(e.account for e in record.entries)
-    return Outcome(record, standings, replayed=isinstance(decision, rules.Replay))
+    return Outcome(record, standings, isinstance(decision, Replay), decision.before)
 
 
-def _write(transaction: Transaction, change: rules.Change) -> None:
+def _write(transaction: Transaction, change: Change) -> None:
     transaction.move(change.movements)
     transaction.save(change.record)
     if change.marker is not None:

@@ -19,7 +19,7 @@ from coreason_budget.errors import (
 )
 from coreason_budget.ledger.base import Clock, Ledger, Outcome
 from coreason_budget.limits import LiveBook
-from coreason_budget.outbox.spend import CHARGE, DOUBTFUL, FAILED, Pricer, Queued, Spend
+from coreason_budget.outbox.spend import DOUBTFUL, FAILED, SETTLE, Pricer, Queued, Spend
 from coreason_budget.outbox.store import OutboxBrokenError, Store
 from coreason_budget.outbox.underway import Underway
 from coreason_budget.storage.lock import locked
@@ -198,13 +198,14 @@ class Outbox:
         if outcome is None:
             self._set_aside(entry, DOUBTFUL, _FORGOTTEN)
             return False
-        self.store.remove(entry.id)
+        # A later report of the same answer may have raised it meanwhile: then it is delivered once more.
+        self.store.remove(entry.id, entry.body)
         self._delivered(entry.op_id, outcome)
         return True
 
     def _send(self, entry: Queued, spend: Spend) -> Outcome | None:
         """Send one entry, unless it is in doubt."""
-        if spend.verb != CHARGE:
+        if spend.verb == SETTLE:
             # A reservation ends once, however long ago that was: nothing to be in doubt about.
             return self._ledger.end(spend.end(self._pricer))
         now_us = self.now_us()

@@ -17,7 +17,7 @@ from coreason_budget.errors import (
     LedgerUnavailableError,
     OutcomeUnknownError,
 )
-from coreason_budget.ledger.base import Backend, Charge, End, Outcome, Reading, Refused, Reserve
+from coreason_budget.ledger.base import Backend, Charge, Correct, End, Outcome, Reading, Refused, Reserve
 from coreason_budget.ledger.record import KEEP_CALLERS_US, op_id_of
 from coreason_budget.ledger.wrapped import WrappedBooks
 from coreason_budget.model import Amounts, Entry, Plan, Standings
@@ -42,7 +42,7 @@ class OutboxLedger(WrappedBooks):
     a `LedgerUnavailableError` which says so (``queued``). Every later call delivers first, for ``slice_s`` at most;
     nothing overtakes spend of its own op id or reservation. What still waits, or was set aside, counts
     as spent for whoever wants to be admitted. A release or a lapse is not kept: without it the
-    reservation counts at its amount until it lapses, so nothing is lost.
+    reservation counts at its amount until it lapses, so nothing is lost. A correction is not kept either.
 
     Args:
         ledger: The ledger itself.
@@ -86,6 +86,11 @@ class OutboxLedger(WrappedBooks):
         """See `Ledger.end`."""
         op_id = request.op_id or op_id_of(request.reservation_id)
         return self._send(request, self._ledger.end, op_id, request.reservation_id)
+
+    def correct(self, request: Correct) -> Outcome:
+        """See `Ledger.correct`. It is not kept: who is told that the ledger does not answer has to ask again."""
+        self._deliver_first(request.booking, request.booking)
+        return self._ledger.correct(request)
 
     def read(self, plan: Plan) -> Reading:
         """See `Ledger.read`. What waits in the outbox is shown as spent."""

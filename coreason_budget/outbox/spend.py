@@ -5,7 +5,7 @@ Its text is compact JSON, its fields by name:
 ======  ==================  =============================================================================
 name    field               holds
 ======  ==================  =============================================================================
-``v``   ``verb``            ``charge`` or ``settle``
+``v``   ``verb``            ``charge``, ``cumulate`` (a cumulative charge) or ``settle``
 ``d``   ``digest``          what the caller gave, hashed
 ``s``   ``scopes``          what it counts against while it waits
 ``a``   amounts             ``u`` nano-USD, ``t`` tokens, ``r`` requests; one that is not known is left out
@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from coreason_budget.errors import LedgerCorruptError
 from coreason_budget.ledger import named
@@ -35,7 +35,7 @@ from coreason_budget.ledger.record import HOUR_US, KEEP_CALLERS_US, op_id_of
 from coreason_budget.limits import LiveBook
 from coreason_budget.model import Amounts, Entry, Scope, Subject
 
-CHARGE, SETTLE = "charge", "settle"
+CHARGE, CUMULATE, SETTLE = "charge", "cumulate", "settle"
 WAITING, DOUBTFUL, FAILED = "waiting", "doubtful", "failed"
 # An hour less than a ledger remembers an op id: its clock need not be this host's.
 _SURE_US = KEEP_CALLERS_US - HOUR_US
@@ -73,7 +73,7 @@ class Spend:
     @property
     def is_known(self) -> bool:
         """Whether this version can deliver it."""
-        return self.verb in (CHARGE, SETTLE) and self.needs <= named.SCHEMA
+        return self.verb in (CHARGE, CUMULATE, SETTLE) and self.needs <= named.SCHEMA
 
     @classmethod
     def of(cls, request: Charge | End, now_us: int) -> Spend:
@@ -82,7 +82,8 @@ class Spend:
             amounts = request.amounts
             scopes = _scopes(request.plan(now_us))
             counts = (amounts.usd_nanos, amounts.tokens, amounts.requests)
-            return cls(CHARGE, request.op_id, request.digest, scopes, *counts, price=request.price)
+            verb = CUMULATE if request.cumulative else CHARGE
+            return cls(verb, request.op_id, request.digest, scopes, *counts, price=request.price)
         scopes = _scopes(request.entries)
         cost = _cost(request, next((s.id for s in map(Scope.parse, scopes) if s.kind == "model"), None))
         return cls(
@@ -103,7 +104,16 @@ class Spend:
         """The charge again. It is booked in the windows of the time at which it arrives."""
         amounts = Amounts(self.usd_nanos or 0, self.tokens or 0, self.requests)
         plan = limits.plan(_subject(self.scopes), amounts)
-        return Charge(self.op_id, self.digest, plan, amounts, KEEP_CALLERS_US, self.price)
+        cumulative = self.verb == CUMULATE
+        return Charge(self.op_id, self.digest, plan, amounts, KEEP_CALLERS_US, self.price, cumulative)
+
+    def raised(self, waiting: Spend) -> Spend:
+        """What is to be booked where ``waiting`` waits as the same call: of a cumulative charge the most of both."""
+        if self.verb != CUMULATE:
+            return waiting
+        dearer = self if (self.usd_nanos or 0) > (waiting.usd_nanos or 0) else waiting
+        tokens = max(self.tokens or 0, waiting.tokens or 0)
+        return evolve(dearer, tokens=tokens, requests=max(self.requests, waiting.requests))
 
     def end(self, pricer: Pricer) -> End:
         """The settle again."""

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from coreason_budget.errors import BudgetError, ConfigError, IdempotencyConflictError, LedgerUnavailableError
 from coreason_budget.ledger import named
 from coreason_budget.model import Amounts
-from coreason_budget.outbox.spend import DOUBTFUL, FAILED, WAITING, Queued, Spend, encode
+from coreason_budget.outbox.spend import DOUBTFUL, FAILED, WAITING, Queued, Spend, decode, encode
 from coreason_budget.storage.migrations import Migration
 from coreason_budget.storage.sqlite_file import Kind, SqliteFile
 
@@ -52,6 +52,7 @@ VALUES (?, ?, ?, '{WAITING}', '', ?, ?, ?)
 """
 _ADD_PART = "INSERT INTO part (namespace, scope, entry, usd_nanos, tokens, requests) VALUES (?, ?, ?, ?, ?, ?)"
 _SENT_TOO = "UPDATE entry SET sent_us = coalesce(sent_us, ?) WHERE id = ?"
+_RAISE = "UPDATE entry SET body = ? WHERE id = ?"
 _MARK = "UPDATE entry SET sent_us = ? WHERE id = ?"
 _SET_ASIDE = "UPDATE entry SET state = ?, reason = ? WHERE id = ?"
 # One of the same op id may wait already; then that one is delivered.
@@ -59,7 +60,8 @@ _REVIVE = f"""
 UPDATE OR IGNORE entry SET state = '{WAITING}', reason = '', sent_us = CASE WHEN sent_us IS NULL THEN NULL ELSE ? END
 WHERE namespace = ? AND state <> '{WAITING}'
 """
-_DROP = ("DELETE FROM entry WHERE namespace = ? AND id = ?", "DELETE FROM part WHERE namespace = ? AND entry = ?")
+_DROP = "DELETE FROM entry WHERE namespace = ? AND id = ? AND body = coalesce(?, body)"
+_DROP_PARTS = "DELETE FROM part WHERE namespace = ? AND entry = ?"
 
 
 class OutboxBrokenError(LedgerUnavailableError):
@@ -142,14 +144,19 @@ class Store:
             if same is None:
                 row = (self.namespace, spend.op_id, spend.reservation_id, now_us, sent_us, body)
                 self._add_parts(connection, connection.execute(_ADD, row).lastrowid, spend)
-            elif Queued(same[0], spend.op_id, WAITING, "", 0, None, same[1]).spend.digest == spend.digest:
-                connection.execute(_SENT_TOO, (sent_us, same[0]))
-            else:
+                return
+            id, waiting = same[0], decode(spend.op_id, same[1])
+            if waiting.digest != spend.digest:
                 raise IdempotencyConflictError(
                     f"idempotency key {spend.op_id!r} stands for other spend that waits in the outbox; "
                     "use a new key for a new call, and repeat a call unchanged",
                     idempotency_key=spend.op_id,
                 )
+            connection.execute(_SENT_TOO, (sent_us, id))
+            if (raised := spend.raised(waiting)) != waiting:
+                connection.execute(_RAISE, (encode(raised), id))
+                connection.execute(_DROP_PARTS, (self.namespace, id))
+                self._add_parts(connection, id, raised)
 
     def _add_parts(self, connection: sqlite3.Connection, id: int | None, spend: Spend) -> None:
         counts = (spend.usd_nanos or 0, spend.tokens or 0, spend.requests)
@@ -170,11 +177,13 @@ class Store:
         with self._write() as connection:
             connection.execute(_REVIVE, (now_us, self.namespace))
 
-    def remove(self, id: int) -> bool:
-        """Forget an entry; tell if it was there."""
+    def remove(self, id: int, body: str | None = None) -> bool:
+        """Forget an entry, if it still has this body where one is told; tell if it was there."""
         with self._write() as connection:
-            removed = [connection.execute(drop, (self.namespace, id)).rowcount for drop in _DROP]
-            return removed[0] == 1
+            was_there = connection.execute(_DROP, (self.namespace, id, body)).rowcount == 1
+            if was_there:
+                connection.execute(_DROP_PARTS, (self.namespace, id))
+            return was_there
 
     @contextmanager
     def _read(self) -> Iterator[sqlite3.Connection]:

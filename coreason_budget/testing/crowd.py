@@ -191,6 +191,38 @@ class Ending(Racer):
 
 
 @frozen
+class Reports(Racer):
+    """Reports what one answer came to so far, under one key; answers what each report said that it added."""
+
+    key: str
+    costs: tuple[int, ...]
+
+    def __call__(self, start: Callable[[], object]) -> list[int]:
+        guard = self.guard()
+        start()
+        told = [guard.charge(ALICE, Amounts(c), idempotency_key=self.key, cumulative=True) for c in self.costs]
+        return [0 if receipt.replayed else receipt.added.usd_nanos for receipt in told]
+
+
+@frozen
+class Corrections(Racer):
+    """Corrects one booking, by keys that others may use too; answers what each correction said that it changed."""
+
+    booking: str
+    costs: tuple[int, ...]
+    only_up: bool
+
+    def __call__(self, start: Callable[[], object]) -> list[int]:
+        guard = self.guard()
+        start()
+        return [self._correct(guard, cost) for cost in self.costs]
+
+    def _correct(self, guard: BudgetGuard, cost: int) -> int:
+        receipt = guard.correct(self.booking, cost, only_up=self.only_up, idempotency_key=f"fix {cost}")
+        return 0 if receipt.replayed else receipt.added.usd_nanos
+
+
+@frozen
 class Watcher(Racer):
     """Reads the books over and over, and so makes lapses happen; answers nothing."""
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import chain
+from random import Random
 from typing import Any
 
 import pytest
@@ -13,7 +14,17 @@ import pytest
 from coreason_budget.ledger.base import Backend
 from coreason_budget.limits import Limit
 from coreason_budget.model import Amounts, Subject
-from coreason_budget.testing.crowd import Burst, Ending, Mix, Once, Watcher, in_processes, in_threads
+from coreason_budget.testing.crowd import (
+    Burst,
+    Corrections,
+    Ending,
+    Mix,
+    Once,
+    Reports,
+    Watcher,
+    in_processes,
+    in_threads,
+)
 from coreason_budget.testing.kit import ALICE, CENT, USD, LedgerKit, limit, standing
 
 Run = Callable[[Sequence[Any]], list[Any]]
@@ -101,6 +112,29 @@ class RaceLaws(LedgerKit):
         settle = [Ending(open, _TEN_USD, "settle", ids[part::2], 3) for part in (0, 1)]
         run([*settle, *[Watcher(open, _TEN_USD, 10)] * 4])
         assert standing(guard, ALICE, "user") == (60 * 3, 0)
+
+    @threads_and_processes
+    def test_reports_of_one_answer_race(self, crowd: str) -> None:
+        """Eight callers report 40 costs of one answer in orders of their own: booked is the largest, to the unit."""
+        run, open = self._crowd(crowd)
+        orders = [tuple(Random(seed).sample(range(1, 1001), 40)) for seed in range(8)]
+        added = list(chain(*run([Reports(open, _TEN_USD, "answer", costs) for costs in orders])))
+        largest = max(chain(*orders))
+        assert sum(added) == largest
+        assert standing(self.guard(*_TEN_USD), ALICE, "user") == (largest, 0)
+
+    @pytest.mark.parametrize("only_up", [True, False])
+    @threads_and_processes
+    def test_corrections_of_one_booking_race(self, crowd: str, only_up: bool) -> None:
+        """Law 4: each key counts once, and the books are what all corrections together said that they changed."""
+        run, open = self._crowd(crowd)
+        guard = self.guard(*_TEN_USD)
+        guard.charge(ALICE, Amounts(50), idempotency_key="call")
+        orders = [tuple(Random(seed).sample(range(1, 100), 20)) for seed in range(8)]
+        changed = run([Corrections(open, _TEN_USD, "call", costs, only_up) for costs in orders])
+        booked, reserved = standing(guard, ALICE, "user")
+        assert (50 + sum(chain(*changed)), 0) == (booked, reserved)
+        assert booked == max(chain(*orders)) if only_up else booked in {*chain(*orders)}
 
     def _crowd(self, kind: str) -> tuple[Run, Callable[[], Backend]]:
         if kind == "processes":

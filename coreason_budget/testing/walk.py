@@ -10,7 +10,7 @@ from attrs import define
 
 from coreason_budget.errors import BudgetExceededError, ReservationError
 from coreason_budget.guard import BudgetGuard
-from coreason_budget.model import Account, Amounts, Hold, Subject
+from coreason_budget.model import Account, Amounts, Hold, Receipt, Subject
 from coreason_budget.testing.kit import CENT, HOUR_S, LedgerKit, books_of, limit
 
 _NOTHING = Amounts(0, 0, 0)
@@ -45,6 +45,7 @@ class RandomWalk:
         )
         self._guards = {policy: kit.guard(*limits, on_lapse=policy) for policy in ("charge", "release")}
         self._charged: Counter[str] = Counter()
+        self._reports: dict[str, tuple[Subject, Amounts]] = {}
         self._held: list[_Held] = []
         self._accounts: dict[str, Account] = {}
         # An evening that ends after midnight, within the day that endings are remembered for.
@@ -52,7 +53,9 @@ class RandomWalk:
 
     def run(self, steps: int) -> None:
         """Walk, and compare all books after every tenth step and at the end."""
-        acts: list[Callable[[], None]] = [self._reserve, self._reserve, self._charge, self._end, self._end, self._wait]
+        acts: list[Callable[[], None]] = [
+            self._reserve, self._reserve, self._charge, self._report, self._end, self._end, self._correct, self._wait,
+        ]  # fmt: skip
         for step in range(steps):
             self._random.choice(acts)()
             if step % 10 == 0:
@@ -82,10 +85,24 @@ class RandomWalk:
         self._held.append(_Held(hold, policy))
 
     def _charge(self) -> None:
-        receipt = self._guard()[1].charge(self._subject(), self._amounts())
+        self._count(self._guard()[1].charge(self._subject(), self._amounts()))
+
+    def _report(self) -> None:
+        """Report a call of one's own in parts; what is booked of it is the most that was ever told."""
+        key = f"answer {self._random.randrange(20)}"
+        subject, most = self._reports.get(key, (self._subject(), Amounts(0, 0)))
+        told = self._amounts()
+        most = Amounts(max(most.usd_nanos, told.usd_nanos), max(most.tokens, told.tokens))
+        receipt = self._guard()[1].charge(subject, told, idempotency_key=key, cumulative=True)
+        assert receipt.amounts == most
+        self._count(receipt)
+        self._reports[key] = subject, most
+
+    def _count(self, receipt: Receipt) -> None:
+        added = _NOTHING if receipt.replayed else receipt.added
         for b in receipt.balances:
             self._accounts[b.account.key] = b.account
-            self._charged[b.account.key] += receipt.amounts.of(b.unit)
+            self._charged[b.account.key] += added.of(b.unit)
 
     def _end(self) -> None:
         if not self._held:
@@ -106,9 +123,22 @@ class RandomWalk:
         except ReservationError as error:
             self._is_rightly_refused(held, error)
 
+    def _correct(self) -> None:
+        """Correct what a reservation booked, whether it did or not."""
+        if not self._held:
+            return
+        held, cost = self._random.choice(self._held), self._amounts()
+        try:
+            self._guard()[1].correct(held.hold.reservation_id, cost.usd_nanos, cost.tokens, only_up=False)
+            assert held.state == "settled"
+            held.booked = cost
+        except ReservationError as error:
+            assert held.state != "settled"
+            self._is_rightly_refused(held, error)
+
     def _is_rightly_refused(self, held: _Held, error: ReservationError) -> None:
         if held.state == "open":
-            assert self._is_due(held)
+            assert error.reason == ("lapsed" if self._is_due(held) else "open")
         else:
             assert error.reason == held.state
 

@@ -16,6 +16,7 @@ from coreason_budget.ledger.journal import JournalEntry
 from coreason_budget.model import Amounts
 from coreason_budget.testing import ManualClock
 from coreason_budget.testing.books import ODD_IDS
+from coreason_budget.testing.kit import ALICE
 
 
 @pytest.fixture
@@ -67,6 +68,28 @@ def test_every_entry_is_one_line(ledger: Ledger) -> None:
     first = rows(ledger)[1]
     assert (first["user_id"], first["project_id"], first["model"]) == ("alice", "launch", "openai/gpt-4o")
     assert (first["at"], first["tags"]) == ("2026-11-23T12:00:00.000000+00:00", '{"team": "search"}')
+
+
+def test_a_correction_has_both_amounts() -> None:
+    """What it found and what it left, of what, in both forms; and what is spent adds up to what it left."""
+    budget = BudgetManager(BudgetConfig(ledger_url="memory://"), clock=ManualClock())
+    budget.guard.charge(ALICE, Amounts(2, 7), idempotency_key="=answer", cumulative=True)
+    budget.guard.charge(ALICE, Amounts(159, 30), idempotency_key="=answer", cumulative=True)
+    budget.guard.correct("=answer", 5, only_up=False, idempotency_key="fix")
+    found = [
+        [json.loads(json_line(entry))[name] for name in ("kind", "op_id", "corrects", "before_usd", "before_tokens")]
+        for entry in budget.ledger.journal()
+    ]
+    assert found[1:] == [
+        ["charge", "=answer", "", None, None],
+        ["correct", "=answer", "=answer", "0.000000002", 7],
+        ["correct", "fix", "=answer", "0.000000159", 30],
+    ]
+    last = rows(budget.ledger)[-1]
+    assert (last["amount_usd"], last["spent_usd"], last["tokens"]) == ("0.000000005", "-0.000000154", "30")
+    assert (last["corrects"], last["before_usd"], last["before_tokens"]) == ("'=answer", "0.000000159", "30")
+    assert [row["before_usd"] for row in rows(budget.ledger)][:2] == ["", ""]
+    assert sum(Decimal(row["spent_usd"]) for row in rows(budget.ledger)) == Decimal("0.000000005")
 
 
 def test_json_lines_have_every_movement(ledger: Ledger) -> None:

@@ -47,3 +47,10 @@ class TestOutbox(LedgerContract):
         assert guard.charge(ALICE, Amounts(1), idempotency_key=op_id).replayed
         self.clock.advance(seconds=2)
         assert not guard.charge(ALICE, Amounts(1), idempotency_key=op_id).replayed
+
+    def test_a_booking_with_a_made_key_is_corrected_for_an_hour(self) -> None:
+        """A day, not an hour."""
+        guard = self.guard(limit("user", USD))
+        op_id = guard.charge(ALICE, Amounts(1)).op_id
+        self.clock.advance(seconds=DAY_S - 1)
+        assert guard.correct(op_id, 2).status == "corrected"

@@ -57,6 +57,9 @@ def _entries(draw: st.DrawFn) -> JournalEntry:
     entry = JournalEntry(draw(_counts), draw(st.sampled_from(KINDS)), draw(_texts), tuple(map(str, scopes)))
     amounts = draw(st.builds(Amounts, _counts, _counts, _counts))
     reserved_as = draw(st.one_of(st.just(""), st.just(entry.op_id), _texts))
+    if entry.kind == "correct":
+        before = draw(st.builds(Amounts, _counts, _counts, _counts))
+        entry = evolve(entry, before=before, corrects=draw(st.one_of(st.just(entry.op_id), _texts)))
     return evolve(
         entry,
         amounts=amounts,
@@ -107,6 +110,9 @@ _MOVE = {"s": 0, "u": "usd", "w": "day", "f": 0, "x": 1, "n": 1, "h": 1}
         _broken(m=[{"s": 0}]),
         _broken(m=[[0, "usd", "day", 0, 1, 1]]),
         _broken(s=5),
+        _broken(b=[1]),
+        _broken(b={"u": "1"}),
+        _broken(c=5),
     ],
 )
 def test_what_is_not_an_entry_is_corrupt(text: str | bytes) -> None:

@@ -31,12 +31,13 @@ def _records(draw: st.DrawFn) -> Record:
     amounts, state = draw(_amounts), draw(st.sampled_from(["", "open", "settled", "released", "lapsed"]))
     accounts = draw(st.lists(_accounts, max_size=5))
     entries = tuple(Entry.of(a, amounts.of(a.unit), draw(st.one_of(st.none(), _counts))) for a in accounts)
-    record = Record(draw(_ids), "charge", draw(_ids), amounts, entries, draw(_counts))
+    corrected = draw(st.one_of(st.none(), _amounts))
+    record = Record(draw(_ids), "charge", draw(_ids), amounts, entries, draw(_counts), corrected=corrected)
     if not state:
         return record
     fields = ("op", "reserve", "digest", amounts, entries, draw(_counts), draw(_ids), state, draw(_counts), "charge")
     ended = (draw(_amounts), draw(st.booleans()), draw(st.one_of(st.none(), _ids)), draw(_ids))
-    return Record(*fields) if state == "open" else Record(*fields, *ended)
+    return Record(*fields) if state == "open" else Record(*fields, *ended, corrected=corrected)
 
 
 @given(_records())
@@ -74,6 +75,8 @@ def _broken(**fields: object) -> str:
         _broken(a={"u": "1"}),
         _broken(a={"t": 1.5}),
         _broken(b={"r": None}),
+        _broken(n=[1]),
+        _broken(n={"t": "1"}),
         _broken(e=[{"k": "usd|day|0|user/a", "x": 1, "l": "10"}]),
         _broken(e=[{"k": "usd|day|0|user/a", "x": "1"}]),
         _broken(e=[{"k": "no bars"}]),

@@ -14,6 +14,7 @@ from coreason_budget.errors import (
 )
 from coreason_budget.ledger import rules
 from coreason_budget.ledger.base import Charge, End, Refused, Reserve
+from coreason_budget.ledger.decisions import Change, Replay
 from coreason_budget.ledger.record import HOUR_US, KEEP_CALLERS_US, KEEP_MADE_US, Record
 from coreason_budget.model import Account, Amounts, Entry, Scope
 from coreason_budget.money import MAX_ACCOUNT
@@ -57,7 +58,7 @@ def _end(verb: str, op_id: str | None = None, digest: str = "end", cost: int = 7
 
 
 def _moves(change: object) -> dict[str, tuple[int, int]]:
-    assert isinstance(change, rules.Change)
+    assert isinstance(change, Change)
     return {str(m.account.scope): (m.used, m.reserved) for m in change.movements}
 
 
@@ -69,14 +70,14 @@ def test_reserve_admits_what_keeps_within_every_limit(used: int, tokens: int, fi
     """Law 1: used + amount <= limit, on each limited account; the unlimited one is not asked."""
     standings = {_DAY.key: (used, 0), _TOKENS.key: (tokens, 0), _TOTAL.key: (MAX_ACCOUNT, 0)}
     decision = rules.reserve(_RESERVE, _NOW_US, None, _ENTRIES, standings)
-    assert isinstance(decision, rules.Change if fits else Refused)
+    assert isinstance(decision, Change if fits else Refused)
 
 
 def test_reserve_holds_on_limited_accounts_alone() -> None:
     """Law 1: what it writes is an open record and the amount, as used and as reserved."""
     change = rules.reserve(_RESERVE, _NOW_US, None, _ENTRIES, {})
     assert _moves(change) == {"user/alice": (10, 10), "team/x": (20, 20)}
-    assert isinstance(change, rules.Change)
+    assert isinstance(change, Change)
     assert change.record == _OPEN
     assert [(m.used, m.reserved) for m in rules.undo(change.record, _NOW_US)] == [(-10, -10), (-20, -20)]
 
@@ -117,7 +118,7 @@ def test_a_reserve_that_ended_is_not_replayed(known: Record, reason: str) -> Non
 def test_an_open_reserve_is_replayed_whatever_stands() -> None:
     """Law 4: it was admitted; nothing is asked again."""
     full = {_DAY.key: (10**6, 0)}
-    assert rules.reserve(_RESERVE, _NOW_US, _OPEN, _ENTRIES, full) == rules.Replay(_OPEN)
+    assert rules.reserve(_RESERVE, _NOW_US, _OPEN, _ENTRIES, full) == Replay(_OPEN)
 
 
 @pytest.mark.parametrize("known", [evolve(_OPEN, digest="other"), evolve(_OPEN, verb="charge"), _SETTLED])
@@ -126,7 +127,7 @@ def test_other_content_is_a_conflict(known: Record) -> None:
     known = evolve(known, digest="other") if known is _SETTLED else known
     for ask in (
         lambda: rules.reserve(_RESERVE, _NOW_US, known, _ENTRIES, {}),
-        lambda: rules.charge(Charge("op", "d", _PLAN, _AMOUNTS, KEEP_MADE_US), known, _ENTRIES, {}),
+        lambda: rules.charge(Charge("op", "d", _PLAN, _AMOUNTS, KEEP_MADE_US), _NOW_US, known, _ENTRIES),
         lambda: rules.end(_end("settle", "op"), _NOW_US, known, _OPEN),
     ):
         with pytest.raises(IdempotencyConflictError) as error:
@@ -136,7 +137,7 @@ def test_other_content_is_a_conflict(known: Record) -> None:
 
 def test_charge_books_every_account_in_full() -> None:
     """Law 2: limits are not asked."""
-    change = rules.charge(Charge("op", "d", _PLAN, _AMOUNTS, KEEP_MADE_US), None, _ENTRIES, {_DAY.key: (10**6, 0)})
+    change = rules.charge(Charge("op", "d", _PLAN, _AMOUNTS, KEEP_MADE_US), _NOW_US, None, _ENTRIES)
     assert _moves(change) == {"user/alice": (10, 0), "team/x": (20, 0), "global": (10, 0)}
 
 
@@ -180,7 +181,7 @@ def test_an_ending_moves_from_what_stands_to_what_is_booked(
     """Laws 2, 5 and 7: the difference between what the reservation has put on an account, and what it shall leave."""
     change = rules.end(_end(verb), _NOW_US, None, record)
     assert _moves(change) == moves
-    assert isinstance(change, rules.Change)
+    assert isinstance(change, Change)
     assert (change.record.state, change.record.late) == (rules.ENDED_BY[verb], late)
     assert change.marker is None
 
@@ -208,12 +209,12 @@ def test_a_reservation_ends_at_most_once(record: Record | None, verb: str, reaso
 def test_an_ending_with_a_key_leaves_a_marker_that_replays() -> None:
     """Law 4: the key of an ending is remembered beside the reservation."""
     change = rules.end(_end("settle", "key"), _NOW_US, None, _OPEN)
-    assert isinstance(change, rules.Change)
+    assert isinstance(change, Change)
     marker = change.marker
     assert marker is not None
     assert (marker.op_id, marker.verb, marker.booked) == ("key", "settle", Amounts(7, 9, 1))
-    assert rules.end(_end("settle", "key"), _NOW_US, marker, change.record) == rules.Replay(marker)
-    assert rules.end(_end("settle", "key"), _NOW_US, None, change.record) == rules.Replay(change.record)
+    assert rules.end(_end("settle", "key"), _NOW_US, marker, change.record) == Replay(marker)
+    assert rules.end(_end("settle", "key"), _NOW_US, None, change.record) == Replay(change.record)
 
 
 def test_what_the_cost_raises_comes_through() -> None:
@@ -331,7 +332,7 @@ def test_what_does_not_fit_an_account_names_it() -> None:
 def test_a_settle_keeps_the_requests_that_were_reserved() -> None:
     """A call is one request however much it cost; a batch is what it was."""
     change = rules.end(_end("settle"), _NOW_US, None, evolve(_OPEN, amounts=Amounts(10, 20, 3)))
-    assert isinstance(change, rules.Change)
+    assert isinstance(change, Change)
     assert change.record.booked == Amounts(7, 9, 3)
 
 

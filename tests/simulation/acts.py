@@ -23,6 +23,16 @@ def charge(op_id: str, amount: int) -> Act:
     return lambda caller: _ignore(_until_known(lambda: caller.charge(op_id, amount)))
 
 
+def report(op_id: str, amount: int) -> Act:
+    """Report a call in parts."""
+    return lambda caller: _ignore(_until_known(lambda: caller.report(op_id, amount)))
+
+
+def correct(op_id: str, cost: int, key: str, only_up: bool = True, booking: str = "") -> Act:
+    """Correct what is booked, by another name of it where one is given."""
+    return lambda caller: _ignore(_until_known(lambda: caller.correct(op_id, cost, key, only_up, booking or op_id)))
+
+
 def end(verb: str, op_id: str, cost: int = 0, key: str | None = None) -> Act:
     """End a reservation."""
     return lambda caller: _ignore(_until_known(lambda: caller.end(verb, op_id, cost, key)))

@@ -25,7 +25,7 @@ from coreason_budget.errors import (
     OutcomeUnknownError,
     ReservationError,
 )
-from coreason_budget.ledger.base import Charge, End, Refused, Reserve
+from coreason_budget.ledger.base import Charge, Correct, End, Refused, Reserve
 from coreason_budget.ledger.record import KEEP_CALLERS_US
 from coreason_budget.ledger.redis.ledger import RedisLedger
 from coreason_budget.model import Amounts
@@ -67,6 +67,18 @@ class Caller:
         """Settle, release or lapse the reservation of an op id."""
         request = End(verb, f"secret.{op_id}", key, f"{verb}{cost}", lambda model: cost)
         return self._note(verb, op_id, cost, lambda: self._ledger.end(request))
+
+    def report(self, op_id: str, amount: int) -> str:
+        """Report what a call came to so far."""
+        plan = lambda now_us: self._scene.limits.entries(amount)  # noqa: E731
+        request = Charge(op_id, op_id, plan, Amounts(amount), KEEP_CALLERS_US, cumulative=True)
+        return self._note("report", op_id, amount, lambda: self._ledger.charge(request))
+
+    def correct(self, op_id: str, cost: int, key: str, only_up: bool, booking: str) -> str:
+        """Correct what an op id booked, by whatever name."""
+        request = Correct(key, f"{booking}{cost}", booking, lambda model: cost, KEEP_CALLERS_US, only_up=only_up)
+        verb = "raise" if only_up else "correct"
+        return self._note(verb, op_id, cost, lambda: self._ledger.correct(request))
 
     def read(self) -> None:
         """Look at the accounts, and so end what has lapsed."""

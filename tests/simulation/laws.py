@@ -10,6 +10,8 @@ from tests.simulation.store import NOTHING, Data, Store
 
 # A lapse ends nothing for good: it books what was assumed, and may be corrected.
 ENDS = ("settle", "release")
+RAISES = ("report", "raise")
+CHARGES = ("charge", *RAISES, "correct")
 FOR_GOOD = {b"{coreason}:epoch", b"{coreason}:sequence", b"{coreason}:journal"}
 
 
@@ -29,7 +31,7 @@ def is_unbalanced(books: int | str, notes: tuple[Note, ...], scene: Scene) -> st
     allowed = {sum(parts) for parts in product(*_contributions(notes, scene).values())}
     if books not in allowed and not scene.forgets_accounts:
         return f"booked {books}, known {sorted(allowed)}: {notes}"
-    if books > min(scene.limits.user, scene.limits.whole) and not any(n[0] == "charge" for n in notes):
+    if books > min(scene.limits.user, scene.limits.whole) and not any(n[0] in CHARGES for n in notes):
         return f"booked {books} of {scene.limits} by reservations alone: {notes}"
     return _wrongly_refused(notes, scene)
 
@@ -62,8 +64,16 @@ def audit(data: Data, scene: Scene) -> int | str:
 def _contributions(notes: tuple[Note, ...], scene: Scene) -> dict[str, set[int]]:
     """What each op id may have booked in the end, by all that its callers were told."""
     possible: dict[str, set[int]] = {}
-    for op_id in {n[1] for n in notes if n[0] in ("reserve", "charge")}:
+    for op_id in {n[1] for n in notes if n[0] in ("reserve", "charge", "report")}:
         mine = [n for n in notes if n[1] == op_id]
+        possible[op_id] = _corrected(_booked(mine, scene), mine)
+    return possible
+
+
+def _booked(mine: list[Note], scene: Scene) -> set[int]:
+    """What one op id may have booked, before all corrections of it."""
+    amounts = {0}
+    if any(n[0] in ("reserve", "charge") for n in mine):
         amount = next(n[2] for n in mine if n[0] in ("reserve", "charge"))
         booked = amount if scene.on_lapse == "charge" or mine[0][0] == "charge" else 0
         began = {n[3] for n in mine if n[0] in ("reserve", "charge")}
@@ -77,8 +87,20 @@ def _contributions(notes: tuple[Note, ...], scene: Scene) -> dict[str, set[int]]
         ends = [(0 if n[0] == "release" else n[2], n[3]) for n in mine if n[0] in ENDS]
         certain = {cost for cost, outcome in ends if outcome == "done"}
         amounts |= {cost for cost, outcome in ends if outcome in ("unknown", "begun")}
-        possible[op_id] = certain or amounts
-    return possible
+        amounts = certain or amounts
+    return amounts
+
+
+def _corrected(booked: set[int], mine: list[Note]) -> set[int]:
+    """What reports and corrections may have made of it: what is lowered may be raised again, and the reverse."""
+    done = {verb: {n[2] for n in mine if n[0] == verb and n[3] == "done"} for verb in CHARGES}
+    maybe = {verb: {n[2] for n in mine if n[0] == verb and n[3] in ("unknown", "begun")} for verb in CHARGES}
+    certain, unsure = ({n for verb in RAISES for n in told[verb]} for told in (done, maybe))
+    bases = (done["correct"] or booked) | maybe["correct"]
+    least = {max({base, *certain}) for base in bases}
+    if done["correct"] | maybe["correct"]:
+        least |= bases | {max(base, n) for base in bases for n in certain}
+    return least | {max(base, n) for base in least for n in unsure}
 
 
 def _wrongly_refused(notes: tuple[Note, ...], scene: Scene) -> str:

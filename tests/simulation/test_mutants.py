@@ -9,7 +9,7 @@ import pytest
 from attrs import evolve
 
 from coreason_budget.errors import LedgerUnavailableError, OutcomeUnknownError
-from coreason_budget.ledger import rules
+from coreason_budget.ledger import corrections, rules
 from coreason_budget.ledger.base import Outcome
 from coreason_budget.ledger.redis import reaper
 from coreason_budget.ledger.redis.ledger import RedisLedger
@@ -88,6 +88,8 @@ MUTANTS = {
     "takes silence for no": evolve(SCENES["two reserve the last"], ledger=TakesSilenceForNo),
     "watches nothing when a key is forgotten": evolve(SCENES["a key that is forgotten"], watches=False, faults=1),
     "watches nothing on a race": evolve(SCENES["settle and release"], watches=False, faults=0),
+    "watches nothing when it is told twice": evolve(SCENES["two report one answer"], watches=False, faults=0),
+    "watches nothing when it corrects": evolve(SCENES["two raise a charge"], watches=False, faults=0),
 }
 
 
@@ -110,6 +112,15 @@ def test_a_late_ending_that_makes_an_account_again_is_found_out() -> None:
     with patch.object(rules, "is_kept", lambda account, now_us: True):
         (violation,) = World(SCENES["accounts that expire"]).explore().violations
     assert "still reserves" in violation
+
+
+def test_a_correction_that_leaves_the_booking_as_it_was_is_found_out() -> None:
+    """Each takes its difference from what the one before it left: two of 6, to 8 and to 9, are 9 and not 11."""
+    corrected = corrections._corrected
+    naive = lambda record, *told: evolve(corrected(record, *told), record=record)  # noqa: E731
+    with patch.object(corrections, "_corrected", naive):
+        (violation,) = World(evolve(SCENES["two raise a charge"], faults=0)).explore().violations
+    assert "booked 11" in violation
 
 
 def test_a_key_that_would_stay_for_good_is_found_out() -> None:

@@ -15,7 +15,7 @@ from attrs import evolve
 from coreason_budget.ledger.record import HOUR_US, KEEP_CALLERS_US
 from tests.scale import scaled
 from tests.simulation import client
-from tests.simulation.acts import charge, end, in_turn, life, once, read, reserve
+from tests.simulation.acts import charge, correct, end, in_turn, life, once, read, report, reserve
 from tests.simulation.scene import ACCOUNTS_LAST_US, ANY, Limits, Scene
 from tests.simulation.world import Found, World
 
@@ -27,6 +27,7 @@ _LAPSED = life("h", 6, "lapse")
 _SETTLE = end("settle", "h", 3, "k")
 _SETTLED = in_turn(_HELD, _SETTLE)
 _CHARGED = charge("a", 6)
+_LOWER = correct("a", 4, "down", only_up=False)
 _SECOND_US = 1_000_000
 _KEY_ENDS_US = KEEP_CALLERS_US - _SECOND_US
 
@@ -69,6 +70,23 @@ SCENES = {
     "accounts that expire": Scene(
         (end("settle", "h", 3), read), _HELD, faults=scaled(1, ANY), ticks=1, age_us=ACCOUNTS_LAST_US - _SECOND_US
     ),
+    "two report one answer": Scene((report("a", 2), report("a", 9)), faults=ANY),
+    "three report one answer": Scene((report("a", 2), report("a", 2), report("a", 9)), faults=scaled(1, 3)),
+    "two reports in turn and a third": Scene(
+        (in_turn(report("a", 2), report("a", 9)), report("a", 5)), faults=scaled(1, ANY)
+    ),
+    "a report and a rival": Scene((report("a", 6), _B), report("a", 2), faults=scaled(1, ANY)),
+    "two raise a charge": Scene((correct("a", 8, "k"), correct("a", 9, "l")), _CHARGED, faults=ANY),
+    "one correction twice": Scene((_LOWER, _LOWER), _CHARGED, faults=ANY),
+    "raise and lower": Scene((correct("a", 9, "k"), _LOWER), _CHARGED, faults=ANY),
+    "settle and correct": Scene(
+        (in_turn(_SETTLE, correct("h", 2, "m", False, "k")), correct("h", 5, "l", True, "secret.h")),
+        _HELD,
+        faults=scaled(1, 3),
+    ),
+    "a charge that is forgotten": Scene(
+        (correct("a", 8, "k"), _LOWER), _CHARGED, faults=scaled(1, ANY), ticks=1, age_us=_KEY_ENDS_US
+    ),
     "three with a settle": Scene((end("settle", "h", 1), _A, _B), _HELD, faults=scaled(1, 3)),
 }
 # The server may serve others between any two commands of a packet, its transactions apart.
@@ -109,6 +127,14 @@ def test_what_is_taken_for_alike_comes_to_the_same(name: str) -> None:
         every = World(scene).explore()
     assert every.states > found.states
     assert (every.ends, every.outcomes) == (found.ends, found.outcomes)
+
+
+@pytest.mark.parametrize("name", ["two raise a charge", "one correction twice", "raise and lower"])
+def test_what_is_booked_can_be_corrected_whatever_happens(name: str) -> None:
+    """No correction of it is refused: its record is there, and one that meets another starts again."""
+    assert {o for verb, o in explored(SCENES[name]).outcomes if verb in ("raise", "correct")} == {
+        "begun", "done", "unavailable", "unknown",
+    }  # fmt: skip
 
 
 def test_the_scenes_are_many_and_see_every_outcome() -> None:

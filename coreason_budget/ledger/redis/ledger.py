@@ -14,8 +14,9 @@ from functools import partial
 from typing import Any, TypeVar
 
 from coreason_budget.errors import BudgetError, IdempotencyConflictError, ReservationError
-from coreason_budget.ledger import rules
-from coreason_budget.ledger.base import Charge, Clock, End, LedgerStatus, Outcome, Reading, Refused, Reserve
+from coreason_budget.ledger import corrections, rules
+from coreason_budget.ledger.base import Charge, Clock, Correct, End, LedgerStatus, Outcome, Reading, Refused, Reserve
+from coreason_budget.ledger.decisions import Change, Replay
 from coreason_budget.ledger.journal import JOURNAL_LENGTH, JournalEntry, Page, read_pages
 from coreason_budget.ledger.record import OPEN, Record, encode, op_id_of
 from coreason_budget.ledger.redis import operator, reaper
@@ -86,6 +87,10 @@ class RedisLedger:
         """See `Ledger.end`."""
         return self._operations.run(partial(self._end, request), request.op_id or op_id_of(request.reservation_id))
 
+    def correct(self, request: Correct) -> Outcome:
+        """See `Ledger.correct`."""
+        return self._operations.run(partial(self._correct, request), request.op_id)
+
     def read(self, plan: Plan) -> Reading:
         """See `Ledger.read`."""
         return self._operations.run(partial(self._read, plan))
@@ -134,7 +139,7 @@ class RedisLedger:
                 operation.fallback, operation.failures = decision, 0
                 return None
             return decision if self._sure(link, operation, snapshot) else None
-        if isinstance(decision, rules.Replay):
+        if isinstance(decision, Replay):
             return self._replayed(link, operation, decision)
         record = decision.record
         writes = Writes(self._keys, snapshot.now_us, snapshot.standings)
@@ -157,10 +162,20 @@ class RedisLedger:
 
     def _charge(self, request: Charge, link: Link, operation: Operation) -> Outcome | None:
         snapshot, entries = self._read_plan(link, request.plan, (request.op_id,))
-        decision = self._decided(operation, rules.charge, request, snapshot.records[0], entries, snapshot.standings)
-        if isinstance(decision, rules.Replay):
-            return self._replayed(link, operation, decision)
+        decision = self._decided(operation, rules.charge, request, snapshot.now_us, snapshot.records[0], entries)
         return self._book(link, operation, snapshot, decision, snapshot.standings)
+
+    def _correct(self, request: Correct, link: Link, operation: Operation) -> Outcome | None:
+        op_ids = corrections.named(request)
+        while True:
+            snapshot = self._reader.read(link, op_ids, ())
+            known = dict(zip(op_ids, snapshot.records, strict=True))
+            place = corrections.place(request.booking, known)
+            if place in known:
+                break
+            op_ids = (*op_ids, place)
+        decision = self._decided(operation, corrections.correct, request, snapshot.now_us, known)
+        return self._book(link, operation, snapshot, decision, {})
 
     def _end(self, request: End, link: Link, operation: Operation) -> Outcome | None:
         reserved_as = op_id_of(request.reservation_id)
@@ -174,9 +189,6 @@ class RedisLedger:
         if self._undone(link, operation, record, copies):
             return None
         decision = self._decided(operation, rules.end, request, snapshot.now_us, own, record)
-        if isinstance(decision, rules.Replay):
-            return self._replayed(link, operation, decision)
-        rules.check_room(decision.movements, standings)
         return self._book(link, operation, snapshot, decision, standings, closing=record)
 
     def _read(self, plan: Plan, link: Link, operation: Operation) -> Reading | None:
@@ -201,10 +213,16 @@ class RedisLedger:
         link: Link,
         operation: Operation,
         snapshot: Snapshot,
-        change: rules.Change,
+        change: Change | Replay,
         standings: dict[str, tuple[int, int]],
         closing: Record | None = None,
     ) -> Outcome | None:
+        if isinstance(change, Replay):
+            return self._replayed(link, operation, change)
+        accounts = _accounts(change.record.entries)
+        if any(account.key not in standings for account in accounts):
+            standings, _ = self._reader.more(link, accounts)
+        rules.check_room(change.movements, standings)
         writes = Writes(self._keys, snapshot.now_us, standings)
         writes.save(change.record)
         if change.marker is not None:
@@ -218,14 +236,14 @@ class RedisLedger:
         if done is None:
             return None
         self._reap_after(link, snapshot)
-        return Outcome(change.record, writes.after(done))
+        return Outcome(change.record, writes.after(done), before=change.before)
 
-    def _replayed(self, link: Link, operation: Operation, decision: rules.Replay) -> Outcome:
+    def _replayed(self, link: Link, operation: Operation, decision: Replay) -> Outcome:
         # It was done: if the answer is lost now, the caller must not hear that nothing can have been.
         operation.unsure = True
         standings, _ = self._reader.more(link, _accounts(decision.record.entries))
         operation.unsure = False
-        return Outcome(decision.record, standings, replayed=True)
+        return Outcome(decision.record, standings, True, decision.before)
 
     def _decided(self, operation: Operation, rule: Callable[..., _T], *known: Any) -> _T:
         try:
