@@ -21,6 +21,7 @@ from coreason_budget.books.front import BudgetBooks
 from coreason_budget.calls import Check, Release, Reserve, Settle, Spend
 from coreason_budget.config import BudgetConfig
 from coreason_budget.model import Receipt, Verdict
+from coreason_budget.payer import acting_for, bind
 from coreason_budget.pricing import PricingEngine
 from coreason_budget.threads import Abandon, Awaiting, Threads, awaited, carry_through, drop, iterated
 
@@ -171,6 +172,9 @@ class BudgetManager(Awaiting[manager.BudgetManager]):
     release = awaited(manager.BudgetManager.release, carry_through)
     lapse = awaited(manager.BudgetManager.lapse, carry_through)
     usage = awaited(manager.BudgetManager.usage)
+
+    acting_for = staticmethod(acting_for)
+    bind = staticmethod(bind)
 
     @overload
     def run(self, call: Check) -> Coroutine[Any, Any, Verdict]: ...

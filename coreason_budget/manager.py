@@ -23,6 +23,7 @@ from coreason_budget.limits import Limit, LimitBook, LiveBook
 from coreason_budget.limits.uncounted import UncountedTokens
 from coreason_budget.model import Amounts, Balance, Entry, Receipt, Subject, Verdict
 from coreason_budget.money import Usd
+from coreason_budget.payer import acting_for, bind, paying
 from coreason_budget.pricing import PricingEngine
 from coreason_budget.pricing.price import STANDARD
 from coreason_budget.reservation import Reservation
@@ -118,9 +119,12 @@ class BudgetManager(FormerNames):
                 return self._verbs.release(call)
         raise TypeError(f"call: must be a Check, Spend, Reserve, Settle or Release, not {type(call).__name__}")
 
+    acting_for = staticmethod(acting_for)
+    bind = staticmethod(bind)
+
     def check_availability(
         self,
-        user_id: str,
+        user_id: str | None = None,
         project_id: str | None = None,
         estimated_cost: Usd | None = None,
         *,
@@ -134,7 +138,7 @@ class BudgetManager(FormerNames):
         able to pay its input at least. Both are of one look at the ledger.
 
         Args:
-            user_id: Who calls; needed.
+            user_id: Who calls; needed, here or by `acting_for`.
             project_id: For what.
             estimated_cost: USD; a call without an estimate is refused once nothing is left, one that costs
                 0 by no limit in USD.
@@ -149,19 +153,12 @@ class BudgetManager(FormerNames):
             InvalidAmountError, InvalidIdError: A bad input; nothing was asked.
         """
         return self.run(
-            Check(
-                user_id=user_id,
-                project_id=project_id,
-                estimated_cost=estimated_cost,
-                model=model,
-                tags=tags,
-                input_tokens=input_tokens,
-            )
+            Check(**paying(user_id, project_id, model, tags), estimated_cost=estimated_cost, input_tokens=input_tokens)
         )
 
     def affordable_output_tokens(
         self,
-        user_id: str,
+        user_id: str | None = None,
         project_id: str | None = None,
         *,
         model: str,
@@ -175,7 +172,7 @@ class BudgetManager(FormerNames):
         reserve in between is gone.
 
         Args:
-            user_id: Who calls; needed.
+            user_id: Who calls; needed, here or by `acting_for`.
             project_id: For what.
             model: The model.
             input_tokens: Of the prompt, an upper bound.
@@ -189,7 +186,7 @@ class BudgetManager(FormerNames):
             UnknownModelError: No price for the model.
             LedgerUnavailableError, InvalidAmountError, InvalidIdError: As `check_availability`.
         """
-        check = Check(user_id=user_id, project_id=project_id, model=model, tags=tags)
+        check = Check(**paying(user_id, project_id, model, tags))
         subject = self._verbs.named(check.subject)
         wish = costs.affordable(self.pricing, (), model, input_tokens, max_output_tokens)
         try:
@@ -200,7 +197,7 @@ class BudgetManager(FormerNames):
 
     def record_spend(
         self,
-        user_id: str,
+        user_id: str | None = None,
         cost: Usd | None = None,
         project_id: str | None = None,
         model: str | None = None,
@@ -215,7 +212,7 @@ class BudgetManager(FormerNames):
         """Book what a call cost, in full, also past its limits.
 
         Args:
-            user_id: Who called; needed.
+            user_id: Who called; needed, here or by `acting_for`.
             cost: USD; or
             usage: The provider's whole answer, or its usage alone, which tells no service tier and no tools; or
             input_tokens: With ``output_tokens``, the counts. Beside a cost they count towards limits in tokens.
@@ -235,11 +232,8 @@ class BudgetManager(FormerNames):
         """
         return self.run(
             Spend(
-                user_id=user_id,
+                **paying(user_id, project_id, model, tags, usage),
                 cost=cost,
-                project_id=project_id,
-                model=model,
-                tags=tags,
                 usage=cast(UsageObject | None, usage),
                 input_tokens=input_tokens,
                 output_tokens=output_tokens,
@@ -250,7 +244,7 @@ class BudgetManager(FormerNames):
 
     def reserve(
         self,
-        user_id: str,
+        user_id: str | None = None,
         cost: Usd | None = None,
         project_id: str | None = None,
         model: str | None = None,
@@ -265,7 +259,7 @@ class BudgetManager(FormerNames):
         """Hold an upper bound of a call's cost until it is settled.
 
         Args:
-            user_id: Who calls; needed.
+            user_id: Who calls; needed, here or by `acting_for`.
             cost: USD, an upper bound. Left out, ``model``, ``input_tokens`` and
                 ``max_output_tokens`` (or the model's own output limit) give one. No output limit is needed
                 where the call falls under limits in requests alone.
@@ -290,11 +284,8 @@ class BudgetManager(FormerNames):
         """
         surely_unbilled = _exception_types(release_on)
         call = Reserve(
-            user_id=user_id,
+            **paying(user_id, project_id, model, tags),
             cost=cost,
-            project_id=project_id,
-            model=model,
-            tags=tags,
             input_tokens=input_tokens,
             max_output_tokens=max_output_tokens,
             ttl_s=ttl_s,

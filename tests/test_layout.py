@@ -81,9 +81,10 @@ MAY_IMPORT = {
     "outbox": (*_LAYERS, *_RULES, "ledger.wrapped", "storage"),
     "manager": (
         *_LAYERS, "config", "former", "ledger", "ledger.base", "guard", "reservation", "pricing", "costs",
-        "outbox", "books", "events", "calls", "inputs", "verbs",
+        "outbox", "books", "events", "calls", "inputs", "payer", "verbs",
     ),
-    "aio": (*_FRONT, "books.front", "pricing", "background", "threads"),
+    "payer": ("errors", "model"),
+    "aio": (*_FRONT, "payer", "books.front", "pricing", "background", "threads"),
     "events": ("errors", "model", "refusals"),
     "wire": ("errors", "ids", "moments", "money", "model", "reservation", "books.values", "calls", "inputs"),
     "server": ("", *_FRONT, "wire"),

@@ -19,17 +19,17 @@ from tests.manager.kit import spent
         ("__init__", "(self, config=None, *, ledger=None, clock=None, hooks=())"),
         (
             "check_availability",
-            "(self, user_id, project_id=None, estimated_cost=None, *, model=None, tags=None, input_tokens=None)",
+            "(self, user_id=None, project_id=None, estimated_cost=None, *, model=None, tags=None, input_tokens=None)",
         ),
         (
             # The design's `cost` has no default; left out, the model and its counts give one.
             "record_spend",
-            "(self, user_id, cost=None, project_id=None, model=None, *, tags=None, usage=None, "
+            "(self, user_id=None, cost=None, project_id=None, model=None, *, tags=None, usage=None, "
             "input_tokens=None, output_tokens=None, service='standard', idempotency_key=None)",
         ),
         (
             "reserve",
-            "(self, user_id, cost=None, project_id=None, model=None, *, tags=None, input_tokens=None, "
+            "(self, user_id=None, cost=None, project_id=None, model=None, *, tags=None, input_tokens=None, "
             "max_output_tokens=None, ttl_s=None, release_on=(), idempotency_key=None)",
         ),
         (
