@@ -543,6 +543,13 @@ CREWAI: list[Row] = [
         "0.0023",
     ),
     ("crewai, xai", {**_CREW, "total_tokens": 1100, "completion_tokens": 100}, GROK, "0.00615"),
+    # 1000 x 3 + 300 x 15
+    (
+        "crewai, xai without a cache",
+        {"prompt_tokens": 1000, "completion_tokens": 100, "reasoning_tokens": 200, "total_tokens": 1100},
+        GROK,
+        "0.0075",
+    ),
     # 500 x 15 of output
     ("crewai, xai that wrote more than it reasoned", _CREW, GROK, "0.00915"),
     # 50 x 3 + 2000 x 0.30 + 300 x 15, x 1.1 in a region

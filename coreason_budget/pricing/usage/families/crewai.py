@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from coreason_budget.pricing.usage.family import Family
+from coreason_budget.pricing.usage.fields import Fields
 from coreason_budget.pricing.usage.habits import APART, BESIDE, INSIDE, Habits
 from coreason_budget.pricing.usage.told import Table
 
@@ -15,10 +16,18 @@ _TABLE: Table = {
     "total_tokens": "total",
     "successful_requests": "requests",
 }
+_OWN = ("successful_requests", "cached_prompt_tokens")
+
+
+def _is_metrics(fields: Fields) -> bool:
+    """Tell it from a provider's own usage, which has reasoning among details or more beside it."""
+    return any(name in fields for name in _OWN) or ("prompt_tokens" in fields and fields.keys() <= _TABLE.keys())
+
+
 _CACHE = (INSIDE, BESIDE)
 METRICS = Family(
     "crewai.metrics",
-    ("successful_requests", "cached_prompt_tokens"),
+    ("successful_requests", "cached_prompt_tokens", "reasoning_tokens"),
     _TABLE,
     Habits(
         cache=_CACHE,
@@ -27,4 +36,5 @@ METRICS = Family(
         of={"xai": Habits(cache=_CACHE, reasoning=(BESIDE, APART))},
     ),
     needs=(("prompt_tokens",), ("completion_tokens",)),
+    is_it=_is_metrics,
 )
