@@ -7,52 +7,31 @@ same call: by name, what was left out is left out, so that a field of a later ve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any, ClassVar
 
-from attrs import NOTHING, Attribute, field, fields, frozen
+from attrs import NOTHING, Attribute, fields, frozen
 
+from coreason_budget.declared import Told, Way, said
 from coreason_budget.errors import InvalidAmountError
-from coreason_budget.ids import check_count, check_id
-from coreason_budget.inputs import Amount, Id, Model, ReservationId, Seconds, Service, Tags, Tokens, UsageObject
-from coreason_budget.model import Subject
+from coreason_budget.ids import MAX_REFERENCE_BYTES, check_count, check_id
+from coreason_budget.inputs import (
+    Amount,
+    Id,
+    Model,
+    Reference,
+    ReservationId,
+    Seconds,
+    Service,
+    Tags,
+    Tokens,
+    UsageObject,
+)
+from coreason_budget.model import Memo, Subject
 from coreason_budget.money import to_nanos
 from coreason_budget.pricing.price import STANDARD
 from coreason_budget.pricing.usage import Report, read_report
-
-
-@frozen
-class Told:
-    """What a field says of itself beside its type.
-
-    Attributes:
-        help: One sentence for the command line.
-        option: Its option there; empty is an argument.
-        metavar: What stands for its value there.
-        content: Its name as content; empty is its own name, None is no content and no part of a JSON body.
-        read: What gives it as content; empty is itself.
-    """
-
-    help: str
-    option: str
-    metavar: str
-    content: str | None
-    read: str
-
-
-def said(
-    help: str = "",
-    option: str = "",
-    metavar: str = "",
-    *,
-    default: Any = None,
-    content: str | None = "",
-    read: str = "",
-    converter: Callable[[Any], Any] | None = None,
-) -> Any:
-    """Make a field that a caller fills. See `Told`."""
-    return field(default=default, converter=converter, metadata={Told: Told(help, option, metavar, content, read)})
 
 
 def told_of(verb: type[Call]) -> tuple[tuple[Attribute[Any], Told], ...]:
@@ -76,19 +55,6 @@ def _unless_standard(service: str | None) -> str | None:
 
 _NO_USAGE = 'an OpenAI stream tells its usage only with stream_options={"include_usage": True}'
 _NANOS = {"content": "cost_nanos", "read": "cost_nanos"}
-
-
-@frozen
-class Way:
-    """One way to say what a call costs, for the document too.
-
-    Attributes:
-        fields: Those that no other way has. A way without any is to say nothing.
-        needs: Which must be there: all of one of these.
-    """
-
-    fields: tuple[str, ...]
-    needs: tuple[tuple[str, ...], ...]
 
 
 _BY_COST = Way(("cost",), (("cost",),))
@@ -118,6 +84,22 @@ class Mutation(Call):
     """What every call has that changes a budget."""
 
     idempotency_key: str | None = said("Idempotency key: sent again, it counts once.", "key", "TEXT", content=None)
+
+
+@frozen(kw_only=True, slots=False)
+class _Booking(Mutation):
+    """What a call may say for the books beside what it costs."""
+
+    reference: Reference | None = said("A name of your own for it, booked with it.", "reference", "TEXT")
+
+    def memo(self, price: str = "") -> Memo:
+        """Give what is kept beside the amounts.
+
+        Raises:
+            InvalidIdError: The reference is not text of 1 to 128 bytes.
+        """
+        reference = self.reference
+        return Memo(price, "" if reference is None else check_id(reference, "reference", MAX_REFERENCE_BYTES))
 
 
 def _as_json(value: object) -> object:
@@ -165,7 +147,7 @@ class Check(_Subjected):
 
 
 @frozen(kw_only=True, slots=False)
-class Reserve(_Subjected, Mutation):
+class Reserve(_Subjected, _Booking):
     """Hold what a call may cost at most: a cost, or a model and the bounds of its token counts."""
 
     VERB = "reserve"
@@ -188,7 +170,7 @@ class Reserve(_Subjected, Mutation):
 
 
 @frozen(kw_only=True, slots=False)
-class _Spent(Mutation):
+class _Spent(_Booking):
     """What a call cost: an amount, the provider's answer, or token counts, which may stand beside an amount too."""
 
     cost: Amount | None = said(

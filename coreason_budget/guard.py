@@ -11,11 +11,11 @@ from typing import TypeAlias
 
 from coreason_budget.errors import ConfigError, InvalidAmountError, InvalidIdError
 from coreason_budget.ids import MAX_RESERVATION_ID_BYTES, MAX_TTL_S, MIN_TTL_S, check_id
-from coreason_budget.ledger.base import GIVEN, Charge, Correct, End, Ledger, Outcome, Priced, Refused, Reserve
+from coreason_budget.ledger.base import UNPRICED, Charge, Correct, End, Ledger, Outcome, Priced, Refused, Reserve
 from coreason_budget.ledger.record import KEEP_CALLERS_US, KEEP_MADE_US, op_id_of
 from coreason_budget.ledger.rules import refusal
 from coreason_budget.limits import LimitBook, LiveBook
-from coreason_budget.model import Amounts, Balance, Entry, Hold, Receipt, Subject, Verdict
+from coreason_budget.model import NO_MEMO, Amounts, Balance, Entry, Hold, Memo, Receipt, Subject, Verdict
 from coreason_budget.money import MAX_ACCOUNT, MAX_OPERATION_NANOS
 from coreason_budget.refusals import Fits, amount_text, exceeded
 
@@ -93,10 +93,10 @@ class BudgetGuard:
         *,
         idempotency_key: str | None = None,
         content: Content | None = None,
-        price: str = GIVEN,
         cumulative: bool = False,
+        memo: Memo = UNPRICED,
     ) -> Receipt:
-        """Book what a call cost, in full, also past its limits. ``price`` tells the journal what priced it.
+        """Book what a call cost, in full, also past its limits. ``memo`` is kept beside it.
 
         With ``cumulative`` the amounts are what it came to so far: the same key and subject may come again with
         others, in any order, and booked is the most of them. ``content`` then tells whose call it is, no amounts.
@@ -114,7 +114,7 @@ class BudgetGuard:
             content = {**(content or _whose(subject)), "cumulative": True}
         digest = digest_of("charge", content if content is not None else _content(subject, amounts))
         plan = self.limits.plan(subject, amounts)
-        return receipt_of(op_id, self.ledger.charge(Charge(op_id, digest, plan, amounts, keep_us, price, cumulative)))
+        return receipt_of(op_id, self.ledger.charge(Charge(op_id, digest, plan, amounts, keep_us, memo, cumulative)))
 
     def reserve(
         self,
@@ -124,13 +124,13 @@ class BudgetGuard:
         ttl_s: float | None = None,
         idempotency_key: str | None = None,
         content: Content | None = None,
-        price: str = GIVEN,
+        memo: Memo = UNPRICED,
         fits: Fits | None = None,
         book: LimitBook | None = None,
     ) -> Hold:
         """Hold an upper bound of a call's cost on every limited account, or on none.
 
-        Atomic for every caller sharing this ledger. ``ttl_s`` is at most 24 h, ``price`` for the journal; ``fits``
+        Atomic for every caller sharing this ledger. ``ttl_s`` is at most 24 h, ``memo`` is kept beside it; ``fits``
         tells a call that is larger than a whole limit which answer would fit. ``book`` is the one that the
         amounts were made for, else the one in force.
 
@@ -156,7 +156,7 @@ class BudgetGuard:
             op_id if idempotency_key is None else f"{secrets.token_hex(16)}.{op_id}",
             int((self._ttl_s if ttl_s is None else ttl_s) * 1_000_000),
             self._on_lapse,
-            price,
+            memo,
         )
         outcome = self.ledger.reserve(request)
         if isinstance(outcome, Refused):
@@ -181,6 +181,7 @@ class BudgetGuard:
         idempotency_key: str | None = None,
         content: Content | None = None,
         entries: tuple[Entry, ...] = (),
+        memo: Memo = NO_MEMO,
     ) -> Receipt:
         """End a reservation with what the call really cost, in full, also past its limits.
 
@@ -197,7 +198,7 @@ class BudgetGuard:
         if not callable(cost):
             content = content if content is not None else {"cost_nanos": cost, "tokens": tokens}
         cost = _costing(cost, tokens)
-        return self._end("settle", reservation_id, idempotency_key, content, entries, cost, tokens)
+        return self._end("settle", reservation_id, idempotency_key, content, entries, cost, tokens, memo)
 
     def release(
         self, reservation_id: str, *, idempotency_key: str | None = None, entries: tuple[Entry, ...] = ()
@@ -256,12 +257,13 @@ class BudgetGuard:
         entries: tuple[Entry, ...],
         cost: Callable[[str | None], int | Priced] = _FREE,
         tokens: int | None = None,
+        memo: Memo = NO_MEMO,
     ) -> Receipt:
         check_id(reservation_id, "reservation_id", MAX_RESERVATION_ID_BYTES)
         if key is not None and check_id(key, "idempotency_key") == op_id_of(reservation_id):
             key = None
         digest = digest_of(verb, {**(content or {}), "reservation_id": reservation_id})
-        outcome = self.ledger.end(End(verb, reservation_id, key, digest, cost, tokens, entries, content))
+        outcome = self.ledger.end(End(verb, reservation_id, key, digest, cost, tokens, entries, content, memo))
         return receipt_of(key or outcome.record.op_id, outcome)
 
     def _check_required(self, subject: Subject) -> None:
@@ -368,4 +370,5 @@ def receipt_of(op_id: str, outcome: Outcome) -> Receipt:
         record.late,
         record.reservation_id or None,
         before,
+        record.memo.reference or None,
     )

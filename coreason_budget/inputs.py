@@ -10,6 +10,7 @@ from coreason_budget.ids import (
     ID_PATTERN,
     KIND_PATTERN,
     MAX_ID_BYTES,
+    MAX_REFERENCE_BYTES,
     MAX_RESERVATION_ID_BYTES,
     MAX_TAGS,
     MAX_TOKENS,
@@ -59,6 +60,14 @@ Tags: TypeAlias = Annotated[
         maxProperties=MAX_TAGS,
         description="Further scopes, kind to id.",
         examples=[{"team": "search"}],
+    ),
+]
+Reference: TypeAlias = Annotated[
+    Id,
+    Schema(
+        maxLength=MAX_REFERENCE_BYTES,
+        description=f"A name of your own for it, of 1 to {MAX_REFERENCE_BYTES} bytes: booked and exported with it.",
+        examples=["invoice-2026-11-27"],
     ),
 ]
 UsageObject: TypeAlias = Annotated[

@@ -207,6 +207,7 @@ class BudgetManager(FormerNames):
         input_tokens: int | None = None,
         output_tokens: int | None = None,
         service: str = STANDARD,
+        reference: str | None = None,
         idempotency_key: str | None = None,
     ) -> Receipt:
         """Book what a call cost, in full, also past its limits.
@@ -221,6 +222,7 @@ class BudgetManager(FormerNames):
             model: The model. The one that an answer names prices it, where that is another.
             tags: Further scopes, kind to id.
             service: What was billed where the answer does not say: ``batch``, ``flex``, ``priority``, ...
+            reference: A name of your own for it, of 1 to 128 bytes: booked, logged and exported with it.
             idempotency_key: The same key and call counts once, for 24 h.
 
         Raises:
@@ -238,6 +240,7 @@ class BudgetManager(FormerNames):
                 input_tokens=input_tokens,
                 output_tokens=output_tokens,
                 service=service,
+                reference=reference,
                 idempotency_key=idempotency_key,
             )
         )
@@ -253,6 +256,7 @@ class BudgetManager(FormerNames):
         input_tokens: int | None = None,
         max_output_tokens: int | None = None,
         ttl_s: float | None = None,
+        reference: str | None = None,
         release_on: type[BaseException] | tuple[type[BaseException], ...] = (),
         idempotency_key: str | None = None,
     ) -> Reservation:
@@ -269,6 +273,7 @@ class BudgetManager(FormerNames):
             input_tokens: Of the prompt, an upper bound. A limit in tokens needs them, also beside a cost.
             max_output_tokens: What the call is limited to.
             ttl_s: Seconds until it lapses, at most 24 h; a setting by default.
+            reference: A name of your own for it, of 1 to 128 bytes: booked, logged and exported with it.
             release_on: Exceptions after which the call surely was not billed.
             idempotency_key: The same key and call is the same reservation, while it is open.
 
@@ -289,6 +294,7 @@ class BudgetManager(FormerNames):
             input_tokens=input_tokens,
             max_output_tokens=max_output_tokens,
             ttl_s=ttl_s,
+            reference=reference,
             idempotency_key=idempotency_key,
         )
         return Reservation(self, self._verbs.reserve(call), surely_unbilled)
@@ -303,6 +309,7 @@ class BudgetManager(FormerNames):
         input_tokens: int | None = None,
         output_tokens: int | None = None,
         service: str = STANDARD,
+        reference: str | None = None,
         idempotency_key: str | None = None,
         entries: tuple[Entry, ...] = (),
     ) -> Receipt:
@@ -317,6 +324,7 @@ class BudgetManager(FormerNames):
             model: What prices usage or counts, if not the model that was reserved for. The one that an answer
                 names prices it, where that is another.
             service: What was billed where the answer does not say: ``batch``, ``flex``, ``priority``, ...
+            reference: A name of your own for it, of 1 to 128 bytes: booked, logged and exported with it.
             idempotency_key: A key of its own; else the reservation's.
             entries: The reservation's accounts, where a handle still has them.
 
@@ -334,6 +342,7 @@ class BudgetManager(FormerNames):
             input_tokens=input_tokens,
             output_tokens=output_tokens,
             service=service,
+            reference=reference,
             idempotency_key=idempotency_key,
         )
         return self._verbs.settle(call, entries)

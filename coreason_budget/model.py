@@ -162,6 +162,22 @@ class Amounts:
 
 
 @frozen
+class Memo:
+    """What is booked beside the amounts of a call, and counts nowhere.
+
+    Attributes:
+        price: What priced it: ``provider/model service date`` of the table, or ``given``.
+        reference: The caller's own name for it.
+    """
+
+    price: str = ""
+    reference: str = ""
+
+
+NO_MEMO = Memo()
+
+
+@frozen
 class Limit:
     """An amount per window: for every scope of a kind, or for one (``id``) instead.
 
@@ -368,6 +384,7 @@ class Receipt(Awaited, _Standing):
         late: The reservation had lapsed; this corrected what its lapse assumed.
         reservation_id: The reservation that ended, None for a charge.
         before: Of a correction, what stood booked until then; else None.
+        reference: The caller's own name for it, None where it has none.
     """
 
     op_id: str
@@ -377,6 +394,7 @@ class Receipt(Awaited, _Standing):
     late: bool = False
     reservation_id: str | None = None
     before: Amounts | None = None
+    reference: str | None = None
 
     def __repr__(self) -> str:
         amounts = self.amounts

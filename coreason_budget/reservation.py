@@ -30,6 +30,7 @@ class Ender(Protocol):
         input_tokens: int | None = None,
         output_tokens: int | None = None,
         service: str = "standard",
+        reference: str | None = None,
         idempotency_key: str | None = None,
         entries: tuple[Entry, ...] = (),
     ) -> Receipt:
@@ -125,6 +126,7 @@ class Reservation(Handle, Awaited):
         output_tokens: int | None = None,
         model: str | None = None,
         service: str = "standard",
+        reference: str | None = None,
         idempotency_key: str | None = None,
     ) -> Receipt:
         """Book what the call really cost: an amount, the provider's usage, or token counts.
@@ -140,6 +142,7 @@ class Reservation(Handle, Awaited):
             input_tokens=input_tokens,
             output_tokens=output_tokens,
             service=service,
+            reference=reference,
             idempotency_key=idempotency_key,
             entries=self._hold.entries,
         )

@@ -68,7 +68,7 @@ class Verbs:
             Amounts(priced.nanos, priced.tokens or 0),
             idempotency_key=call.idempotency_key,
             content=call.content(),
-            price=priced.price,
+            memo=call.memo(priced.price),
         )
         self.events.booked(receipt)
         return receipt
@@ -89,7 +89,7 @@ class Verbs:
                 ttl_s=call.ttl_s,
                 idempotency_key=call.idempotency_key,
                 content=content,
-                price=price,
+                memo=call.memo(price),
                 fits=self._fits(call),
                 book=book,
             )
@@ -117,6 +117,7 @@ class Verbs:
             idempotency_key=call.idempotency_key,
             content=call.content_of_cost(),
             entries=entries,
+            memo=call.memo(),
         )
         if call.cost is not None:
             return end(cost=price)

@@ -80,7 +80,7 @@ def test_the_handle_has_the_api_of_the_design():
     """Names, parameters and defaults."""
     assert str(_bare(Reservation.settle)) == (
         "(self, cost=None, *, usage=None, input_tokens=None, output_tokens=None, model=None, service='standard', "
-        "idempotency_key=None)"
+        "reference=None, idempotency_key=None)"
     )
     assert str(_bare(Reservation.release)) == "(self, *, idempotency_key=None)"
 

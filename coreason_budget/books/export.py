@@ -18,6 +18,7 @@ from coreason_budget.money import usd_text
 COLUMNS = (
     "at", "kind", "op_id", "reservation", "user_id", "project_id", "model", "tags",
     "amount_usd", "spent_usd", "tokens", "requests", "price", "late", "corrects", "before_usd", "before_tokens",
+    "reference",
 )  # fmt: skip
 
 # https://owasp.org/www-community/attacks/CSV_Injection; ids hold no tab and no line end.
@@ -49,6 +50,7 @@ def values(entry: JournalEntry) -> dict[str, Any]:
         "corrects": entry.corrects,
         "before_usd": None if before is None else usd_text(before.usd_nanos),
         "before_tokens": None if before is None else before.tokens,
+        "reference": entry.reference,
     }
 
 
@@ -77,7 +79,7 @@ def csv_line(entry: JournalEntry) -> str:
     in front, or a spreadsheet would run it: ids are any text. Amounts are numbers as they are.
     """
     found = values(entry)
-    texts = ("op_id", "reservation", "user_id", "project_id", "model", "price", "corrects")
+    texts = ("op_id", "reservation", "user_id", "project_id", "model", "price", "corrects", "reference")
     found |= {name: _harmless(found[name] or "") for name in texts}
     found["tags"] = _harmless(json.dumps(found["tags"], ensure_ascii=False) if found["tags"] else "")
     found["late"] = "true" if found["late"] else "false"

@@ -54,18 +54,25 @@ class BudgetBooks:
         found = sorted(by_id.values(), key=lambda record: (record.state != OPEN, record.lapses_us))
         return tuple([_held(record) for record in found])
 
-    def journal(self, since: datetime | None = None) -> Iterator[JournalEntry]:
+    def journal(self, since: datetime | None = None, reference: str | None = None) -> Iterator[JournalEntry]:
         """Every entry since a moment (UTC if it has no offset), in the order of booking; read as it is asked for.
+
+        Args:
+            since: All that the journal keeps by default.
+            reference: Those alone that were booked under it.
 
         Raises:
             ConfigError: No journal is kept.
         """
         self._check_journal()
-        return self._ledger.journal(0 if since is None else to_us(since))
+        entries = self._ledger.journal(0 if since is None else to_us(since))
+        return (entry for entry in entries if reference is None or entry.reference == reference)
 
-    def exported(self, form: str = "jsonl", since: datetime | None = None) -> Iterator[str]:
-        """The journal as lines of ``jsonl`` or ``csv``. Raises as `journal` does."""
-        return export.lines(self.journal(since), form)
+    def exported(
+        self, form: str = "jsonl", since: datetime | None = None, reference: str | None = None
+    ) -> Iterator[str]:
+        """The journal as lines of ``jsonl`` or ``csv``. As `journal`."""
+        return export.lines(self.journal(since, reference), form)
 
     def audit(self, tell: Tell = lambda count: None) -> Report:
         """Compute every account anew from the journal, and compare. Others may go on booking.
@@ -132,7 +139,8 @@ def _held(record: Record) -> HeldReservation:
         record.on_lapse,
         to_usd(record.amounts.usd_nanos),
         record.amounts.tokens,
-        record.price,
+        record.memo.price,
+        record.memo.reference,
         tuple(dict.fromkeys(str(entry.account.scope) for entry in record.entries)),
     )
 

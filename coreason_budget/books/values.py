@@ -28,6 +28,7 @@ class HeldReservation:
     reserved_usd: Decimal
     tokens: int
     price: str
+    reference: str
     scopes: tuple[str, ...]
 
 

@@ -75,16 +75,17 @@ def _since(_: click.Context, __: click.Parameter, text: str | None) -> datetime 
 
 @cli.command()
 @click.option("--since", callback=_since, metavar="MOMENT", help="2026-11-24 or 2026-11-24T08:30:00+01:00; else all.")
+@click.option("--reference", metavar="TEXT", help="What was booked under this reference alone.")
 @click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), default="jsonl", show_default=True, help="How.")
 @click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="Where to; else stdout.")
-def export(since: datetime | None, form: str, output: Path | None) -> None:
+def export(since: datetime | None, reference: str | None, form: str, output: Path | None) -> None:
     """Write the journal out: one line for every charge, reserve, settle, release, lapse and correction.
 
     A moment without an offset is UTC. The sum of spent_usd is what was spent. In CSV a text that begins
     with = + - or @ has an apostrophe in front, for spreadsheets; JSON lines have every text as it is.
     """
     with failing(), _progress("Reading the journal") as tell, _target(output) as target:
-        for number, line in enumerate(budget_there().books.exported(form, since), start=1):
+        for number, line in enumerate(budget_there().books.exported(form, since, reference), start=1):
             target.write(line)
             if number % _TOLD_EVERY == 0:
                 tell(_TOLD_EVERY)

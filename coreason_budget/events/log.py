@@ -29,6 +29,7 @@ class EventLog(Hooks):
                     "status": receipt.status,
                     "op_id": receipt.op_id,
                     "reservation_id": receipt.reservation_id,
+                    "reference": receipt.reference,
                     "replayed": receipt.replayed,
                     "late": receipt.late,
                 },

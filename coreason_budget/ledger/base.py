@@ -16,13 +16,15 @@ from attrs import Factory, frozen
 
 from coreason_budget.ledger.journal import JournalEntry, Page
 from coreason_budget.ledger.record import Record
-from coreason_budget.model import Amounts, Entry, Plan, Standings
+from coreason_budget.model import Amounts, Entry, Memo, Plan, Standings
 
 Clock: TypeAlias = Callable[[int], int]
 """The ledger's own time (microseconds since the epoch) -> the time to use."""
 
 GIVEN = "given"
 """The price of a cost that the caller told."""
+UNPRICED = Memo(GIVEN)
+"""The memo of a cost that the caller told."""
 
 
 @frozen
@@ -50,7 +52,7 @@ class Reserve:
     reservation_id: str
     ttl_us: int
     on_lapse: str
-    price: str = GIVEN
+    memo: Memo = UNPRICED
 
 
 @frozen
@@ -66,7 +68,7 @@ class Charge:
     plan: Plan
     amounts: Amounts
     keep_us: int
-    price: str = GIVEN
+    memo: Memo = UNPRICED
     cumulative: bool = False
 
 
@@ -78,7 +80,8 @@ class End:
     from the model that the reservation names (a `Priced` also by what price); it is pure, and what it
     raises changes nothing. ``tokens`` are None where the caller named none: then what was reserved is booked.
     ``entries`` are the reservation's, where the caller still has them: it saves a round trip. ``content`` is what
-    ``digest`` stands for, as JSON values by name, for whoever has to keep the request.
+    ``digest`` stands for, as JSON values by name, for whoever has to keep the request. What ``memo`` does not say
+    stays as the reserve said it; its price comes with the cost.
     """
 
     verb: str
@@ -89,6 +92,7 @@ class End:
     tokens: int | None = None
     entries: tuple[Entry, ...] = ()
     content: Mapping[str, object] | None = None
+    memo: Memo = Memo()
 
 
 @frozen

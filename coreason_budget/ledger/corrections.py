@@ -60,7 +60,7 @@ def report(request: Charge, known: Record, now_us: int) -> Change | Replay:
     """Book how much more a cumulative charge has come to; nothing if it had come to that much before."""
     before = known.total
     total = _most(before, request.amounts)
-    return Replay(known, before) if total == before else _corrected(known, total, request.price, now_us)
+    return Replay(known, before) if total == before else _corrected(known, total, request.memo.price, now_us)
 
 
 def _booked(booking: str, known: Known, now_us: int) -> Record:
@@ -105,5 +105,5 @@ def _corrected(record: Record, total: Amounts, price: str, now_us: int) -> Chang
             and is_kept(entry.account, now_us)
         ]
     )
-    price = record.price if total.usd_nanos == before.usd_nanos else price
-    return Change(evolve(record, corrected=total, price=price), movements, before=before)
+    memo = record.memo if total.usd_nanos == before.usd_nanos else evolve(record.memo, price=price)
+    return Change(evolve(record, corrected=total, memo=memo), movements, before=before)

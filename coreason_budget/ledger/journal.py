@@ -10,7 +10,8 @@ name    field            holds
 ``a``   ``amounts``      ``u`` nano-USD, ``t`` tokens, ``r`` requests
 ``b``   ``before``       of a correction: what was booked until then, as ``a``
 ``c``   ``corrects``     the op id of what it corrects; empty text where that is the entry's own
-``p``   ``price``        what priced it
+``p``   ``memo.price``   what priced it
+``r``   ``memo.reference``  the caller's own name for it
 ``m``   ``movements``    of each account: ``s`` the place of its scope in the subject, ``u`` its unit, ``w``
                          its window, ``f`` and ``x`` that one's start and end (s), ``n`` used, ``h`` reserved
 ``l``   ``late``         the reservation had lapsed
@@ -30,9 +31,9 @@ from typing import Any
 from attrs import frozen
 
 from coreason_budget.errors import LedgerCorruptError, LedgerUnavailableError
-from coreason_budget.ledger.named import amounts_fields, encode, read_amounts, text, whole
+from coreason_budget.ledger.named import amounts_fields, encode, memo_fields, read_amounts, read_memo, text, whole
 from coreason_budget.ledger.record import LAPSED, OPEN, SETTLED, Record
-from coreason_budget.model import Account, Amounts, Scope
+from coreason_budget.model import Account, Amounts, Memo, Scope
 
 KINDS = ("begin", "charge", "reserve", "settle", "release", "lapse", "correction", "correct", "undo")
 JOURNAL_LENGTH = 100_000
@@ -65,7 +66,7 @@ class JournalEntry:
         op_id: The op id that did it; of a lapse and an undo the reservation's.
         subject: Every scope of the call as text, also those that nothing moved on.
         amounts: What was held or booked; nothing for a release and an undo.
-        price: What priced it: ``provider/model service date`` of the table, or ``given``.
+        memo: What was booked beside the amounts; nothing for a release.
         movements: What changed, account by account.
         late: The reservation had lapsed.
         reserved_as: The op id of the reservation, empty for a charge.
@@ -78,12 +79,22 @@ class JournalEntry:
     op_id: str = ""
     subject: tuple[str, ...] = ()
     amounts: Amounts = NOTHING
-    price: str = ""
+    memo: Memo = Memo()
     movements: tuple[Movement, ...] = ()
     late: bool = False
     reserved_as: str = ""
     before: Amounts | None = None
     corrects: str = ""
+
+    @property
+    def price(self) -> str:
+        """What priced it: ``provider/model service date`` of the table, or ``given``."""
+        return self.memo.price
+
+    @property
+    def reference(self) -> str:
+        """The caller's own name for it, empty if it has none."""
+        return self.memo.reference
 
     def scope(self, kind: str) -> str | None:
         """The id of the call's scope of a kind, None where it had none."""
@@ -110,7 +121,7 @@ def entry_of(record: Record, movements: tuple[Movement, ...], at_us: int, op_id:
         op_id,
         subject_of(record),
         record.told,
-        record.price,
+        record.memo,
         movements,
         record.late,
         record.op_id if record.state else "",
@@ -120,7 +131,7 @@ def entry_of(record: Record, movements: tuple[Movement, ...], at_us: int, op_id:
 def undo_of(record: Record, movements: tuple[Movement, ...], at_us: int) -> JournalEntry:
     """The entry of a reservation that is withdrawn: it never had room."""
     op_id = record.op_id
-    return JournalEntry(at_us, "undo", op_id, subject_of(record), NOTHING, "", movements, reserved_as=op_id)
+    return JournalEntry(at_us, "undo", op_id, subject_of(record), NOTHING, Memo(), movements, reserved_as=op_id)
 
 
 def subject_of(record: Record) -> tuple[str, ...]:
@@ -150,8 +161,7 @@ def encode_entry(entry: JournalEntry) -> str:
         fields |= {"s": entry.subject, "a": amounts_fields(entry.amounts)}
     if entry.before is not None:
         fields |= {"b": amounts_fields(entry.before), "c": "" if entry.corrects == entry.op_id else entry.corrects}
-    if entry.price:
-        fields["p"] = entry.price
+    fields |= memo_fields(entry.memo)
     if entry.late:
         fields["l"] = True
     if entry.reserved_as:
@@ -194,7 +204,7 @@ def decode_entry(stored: str | bytes) -> JournalEntry:
             text(op_id),
             subject,
             read_amounts(fields.get("a", {})),
-            fields.get("p", ""),
+            read_memo(fields),
             tuple([_movement(scopes, move) for move in fields.get("m", ())]),
             bool(fields.get("l")),
             (fields["o"] or op_id) if "o" in fields else "",

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from coreason_budget.model import Amounts
+from coreason_budget.model import Amounts, Memo
 
 SCHEMA = 3
 """What this version writes. Every change to what is stored raises it."""
@@ -22,6 +22,9 @@ UNRELEASED = "of a format that was never released and is left behind"
 
 AMOUNTS = frozenset(("u", "t", "r"))
 """The fields of amounts: nano-USD, tokens, requests."""
+
+MEMO = {"p": "price", "r": "reference"}
+"""The fields of a memo, beside those of what it is a memo of: the name -> the field of `Memo`."""
 
 encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 """A value as compact JSON."""
@@ -54,6 +57,20 @@ def read_amounts(fields: Mapping[str, Any]) -> Amounts:
     if type(nanos) is type(tokens) is type(requests) is int:
         return Amounts(nanos, tokens, requests)
     raise ValueError("a count is not a whole number")
+
+
+def memo_fields(memo: Memo) -> dict[str, str]:
+    """A memo by name."""
+    return {name: value for name, field in MEMO.items() if (value := getattr(memo, field))}
+
+
+def read_memo(fields: Mapping[str, Any]) -> Memo:
+    """A memo read back.
+
+    Raises:
+        ValueError: A field is no text.
+    """
+    return Memo(**{field: text(fields[name]) for name, field in MEMO.items() if name in fields})
 
 
 def whole(value: object) -> int:

@@ -8,7 +8,8 @@ name    field               holds
 ``a``   ``amounts``         ``u`` nano-USD, ``t`` tokens, ``r`` requests
 ``e``   ``entries``         of each account: ``k`` its key, ``x`` its end (s), ``l`` the limit applied
 ``k``   ``keep_us``         how long it is remembered
-``p``   ``price``           what priced it
+``p``   ``memo.price``      what priced it
+``r``   ``memo.reference``  the caller's own name for it
 ``i``   ``reservation_id``  the reservation, of whose record the rest is
 ``s``   ``state``           ``open``, ``settled``, ``released`` or ``lapsed``
 ``t``   ``lapses_us``       when it lapses (µs since the epoch)
@@ -34,14 +35,14 @@ from attrs import frozen
 from coreason_budget.errors import LedgerCorruptError
 from coreason_budget.ledger import named
 from coreason_budget.ledger.named import amounts_fields, read_amounts, text, unknown, whole
-from coreason_budget.model import Account, Amounts, Entry
+from coreason_budget.model import NO_MEMO, Account, Amounts, Entry, Memo
 
 OPEN, SETTLED, RELEASED, LAPSED = "open", "settled", "released", "lapsed"
 HOUR_US = 3600 * 1_000_000
 KEEP_CALLERS_US = 24 * HOUR_US
 KEEP_MADE_US = HOUR_US
 
-_NAMES = frozenset("vdaekpistoblycn")
+_NAMES = frozenset("vdaekistoblycn") | named.MEMO.keys()
 _ENTRY_NAMES = frozenset("kxl")
 
 
@@ -50,7 +51,7 @@ class Record:
     """One op id: the call it stands for, and for a reservation how it stands.
 
     ``amounts`` is what was asked (reserve) or booked (charge); ``booked`` what an ended
-    reservation booked; ``price`` what priced it. A settle, release or lapse that had a key of its
+    reservation booked; ``memo`` what is kept beside it. A settle, release or lapse that had a key of its
     own is recorded as a copy of the ended reservation under that key, with its own verb and digest; so is a
     correction, as a copy of what it corrected, with ``booked`` as it was before.
     ``more`` is what a later version wrote beside all that, as JSON.
@@ -70,7 +71,7 @@ class Record:
     late: bool = False
     ended_by: str | None = None
     end_digest: str = ""
-    price: str = ""
+    memo: Memo = Memo()
     more: str = ""
     corrected: Amounts | None = None
 
@@ -79,7 +80,7 @@ class Record:
         state: str,
         booked: Amounts,
         *,
-        price: str = "",
+        memo: Memo = NO_MEMO,
         late: bool = False,
         by: str | None = None,
         digest: str = "",
@@ -100,7 +101,7 @@ class Record:
             late,
             by,
             digest,
-            price,
+            memo,
             self.more,
         )
 
@@ -147,9 +148,8 @@ def encode(record: Record) -> str:
         "d": record.digest,
         "a": amounts_fields(record.amounts),
         "k": record.keep_us,
+        **named.memo_fields(record.memo),
     }
-    if record.price:
-        fields["p"] = record.price
     if record.reservation_id:
         fields |= {"i": record.reservation_id, "s": record.state, "t": record.lapses_us, "o": record.on_lapse}
     if record.booked is not None:
@@ -189,7 +189,7 @@ def decode(op_id: str, stored: str | bytes) -> Record:
             bool(fields.get("l")),
             fields.get("y"),
             fields.get("c", ""),
-            fields.get("p", ""),
+            named.read_memo(fields),
             _more(fields),
             None if corrected is None else read_amounts(corrected),
         )

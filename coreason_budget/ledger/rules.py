@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from attrs import evolve
+from attrs import asdict, evolve
 
 from coreason_budget.errors import InvalidAmountError, LedgerCorruptError
 from coreason_budget.ledger.base import Charge, End, Priced, Refused, Reserve
@@ -15,7 +15,7 @@ from coreason_budget.ledger.corrections import report
 from coreason_budget.ledger.decisions import Change, Replay, check_same, ended_error, is_kept
 from coreason_budget.ledger.journal import NOTHING, Movement
 from coreason_budget.ledger.record import LAPSED, OPEN, RELEASED, SETTLED, Record
-from coreason_budget.model import Amounts, Entry, Standings
+from coreason_budget.model import Amounts, Entry, Memo, Standings
 from coreason_budget.money import MAX_ACCOUNT
 
 # Lapses book past MAX_ACCOUNT where nothing limits an account. What is beyond this no count can be added to.
@@ -46,7 +46,7 @@ def reserve(
         OPEN,
         now_us + request.ttl_us,
         request.on_lapse,
-        price=request.price,
+        memo=request.memo,
     )
     return Change(record, hold(record))
 
@@ -73,7 +73,7 @@ def charge(request: Charge, now_us: int, known: Record | None, entries: tuple[En
         check_same("charge", request.op_id, request.digest, known)
         return report(request, known, now_us) if request.cumulative else Replay(known)
     record = Record(
-        request.op_id, "charge", request.digest, request.amounts, entries, request.keep_us, price=request.price
+        request.op_id, "charge", request.digest, request.amounts, entries, request.keep_us, memo=request.memo
     )
     return Change(record, tuple([Movement(e.account, e.amount, 0) for e in entries if e.amount]))
 
@@ -96,11 +96,11 @@ def end(request: End, now_us: int, own: Record | None, record: Record | None) ->
 
 
 def _close(request: End, now_us: int, record: Record) -> Change:
-    booked, price = _booked(request, record)
+    booked, memo = _booked(request, record)
     ended = record.ended(
         ENDED_BY[request.verb],
         booked,
-        price=price,
+        memo=memo,
         late=record.state == LAPSED or record.is_due(now_us),
         by=request.op_id,
         digest=request.digest,
@@ -111,23 +111,24 @@ def _close(request: End, now_us: int, record: Record) -> Change:
     return Change(ended, _ending(record, booked, now_us), marker)
 
 
-def _booked(request: End, record: Record) -> tuple[Amounts, str]:
-    """What an ending books, and what priced it."""
+def _booked(request: End, record: Record) -> tuple[Amounts, Memo]:
+    """What an ending books, and what is kept beside it: what it does not say stays as the reserve said it."""
+    memo = Memo(**{field: told or getattr(record.memo, field) for field, told in asdict(request.memo).items()})
     if request.verb == "lapse":
-        return _lapsed_amounts(record), record.price
+        return _lapsed_amounts(record), memo
     if request.verb == "release":
-        return NOTHING, ""
+        return NOTHING, evolve(memo, price="")
     cost = request.cost(record.model)
     priced = cost if isinstance(cost, Priced) else Priced(cost)
     told = (priced.tokens, request.tokens, record.amounts.tokens)
     tokens = next(count for count in told if count is not None)
-    return Amounts(priced.nanos, tokens, record.amounts.requests), priced.price
+    return Amounts(priced.nanos, tokens, record.amounts.requests), evolve(memo, price=priced.price)
 
 
 def lapse(record: Record, now_us: int) -> Change:
     """End a reservation that nobody ended in time, as it was told to (law 7)."""
     booked = _lapsed_amounts(record)
-    return Change(record.ended(LAPSED, booked, price=record.price), _ending(record, booked, now_us))
+    return Change(record.ended(LAPSED, booked, memo=record.memo), _ending(record, booked, now_us))
 
 
 def _lapsed_amounts(record: Record) -> Amounts:

@@ -9,7 +9,8 @@ name    field               holds
 ``d``   ``digest``          what the caller gave, hashed
 ``s``   ``scopes``          what it counts against while it waits
 ``a``   amounts             ``u`` nano-USD, ``t`` tokens, ``r`` requests; one that is not known is left out
-``p``   ``price``           what priced it
+``p``   ``memo.price``      what priced it
+``r``   ``memo.reference``  the caller's own name for it
 ``i``   ``reservation_id``  the reservation of a settle
 ``k``   ``has_key``         the settle had a key of its own
 ``c``   ``content``         what the caller gave, where only the reservation's record can tell the price
@@ -30,17 +31,17 @@ from attrs import evolve, frozen
 
 from coreason_budget.errors import LedgerCorruptError
 from coreason_budget.ledger import named
-from coreason_budget.ledger.base import GIVEN, Charge, End, Priced
+from coreason_budget.ledger.base import GIVEN, UNPRICED, Charge, End, Priced
 from coreason_budget.ledger.record import HOUR_US, KEEP_CALLERS_US, op_id_of
 from coreason_budget.limits import LiveBook
-from coreason_budget.model import Amounts, Entry, Scope, Subject
+from coreason_budget.model import Amounts, Entry, Memo, Scope, Subject
 
 CHARGE, CUMULATE, SETTLE = "charge", "cumulate", "settle"
 WAITING, DOUBTFUL, FAILED = "waiting", "doubtful", "failed"
 # An hour less than a ledger remembers an op id: its clock need not be this host's.
 _SURE_US = KEEP_CALLERS_US - HOUR_US
 _BUILT_IN = ("user", "project", "model")
-_NAMES = frozenset("vdsapikcn")
+_NAMES = frozenset("vdsaikcn") | named.MEMO.keys()
 
 Pricer = Callable[[Any], Callable[[str | None], int | Priced]]
 """The content of a settle -> what tells its cost from the reservation's model, in nanos."""
@@ -66,7 +67,7 @@ class Spend:
     reservation_id: str = ""
     has_key: bool = False
     content: Mapping[str, object] | None = None
-    price: str = GIVEN
+    memo: Memo = UNPRICED
     needs: int = 0
     more: str = ""
 
@@ -83,7 +84,7 @@ class Spend:
             scopes = _scopes(request.plan(now_us))
             counts = (amounts.usd_nanos, amounts.tokens, amounts.requests)
             verb = CUMULATE if request.cumulative else CHARGE
-            return cls(verb, request.op_id, request.digest, scopes, *counts, price=request.price)
+            return cls(verb, request.op_id, request.digest, scopes, *counts, memo=request.memo)
         scopes = _scopes(request.entries)
         cost = _cost(request, next((s.id for s in map(Scope.parse, scopes) if s.kind == "model"), None))
         return cls(
@@ -97,7 +98,7 @@ class Spend:
             request.reservation_id,
             request.op_id is not None,
             request.content if cost is None else None,
-            GIVEN if cost is None else cost.price,
+            evolve(request.memo, price=GIVEN if cost is None else cost.price),
         )
 
     def charge(self, limits: LiveBook) -> Charge:
@@ -105,7 +106,7 @@ class Spend:
         amounts = Amounts(self.usd_nanos or 0, self.tokens or 0, self.requests)
         plan = limits.plan(_subject(self.scopes), amounts)
         cumulative = self.verb == CUMULATE
-        return Charge(self.op_id, self.digest, plan, amounts, KEEP_CALLERS_US, self.price, cumulative)
+        return Charge(self.op_id, self.digest, plan, amounts, KEEP_CALLERS_US, self.memo, cumulative)
 
     def raised(self, waiting: Spend) -> Spend:
         """What is to be booked where ``waiting`` waits as the same call: of a cumulative charge the most of both."""
@@ -118,8 +119,9 @@ class Spend:
     def end(self, pricer: Pricer) -> End:
         """The settle again."""
         nanos = self.usd_nanos
-        cost = pricer(self.content) if nanos is None else lambda model: Priced(nanos, self.price)
-        return End(SETTLE, self.reservation_id, self.op_id if self.has_key else None, self.digest, cost, self.tokens)
+        cost = pricer(self.content) if nanos is None else lambda model: Priced(nanos, self.memo.price)
+        key = self.op_id if self.has_key else None
+        return End(SETTLE, self.reservation_id, key, self.digest, cost, self.tokens, memo=self.memo)
 
 
 def _cost(request: End, model: str | None) -> Priced | None:
@@ -192,7 +194,7 @@ def fields_of(spend: Spend) -> dict[str, Any]:
         "d": spend.digest,
         "s": spend.scopes,
         "a": {name: count for name, count in counts.items() if count is not None},
-        "p": spend.price,
+        **named.memo_fields(spend.memo),
         "i": spend.reservation_id,
         "k": spend.has_key,
         "n": spend.needs,
@@ -233,7 +235,7 @@ def read_fields(op_id: str, fields: dict[str, Any]) -> Spend:
         named.text(fields.get("i", "")),
         bool(fields.get("k")),
         fields.get("c"),
-        named.text(fields.get("p", "")),
+        named.read_memo(fields),
         named.whole(fields.get("n", 0)),
         named.encode(more) if (more := named.unknown(fields, _NAMES)) else "",
     )

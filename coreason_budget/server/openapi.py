@@ -9,7 +9,7 @@ import re
 from functools import cache
 from typing import Any
 
-from coreason_budget import __version__, calls, inputs
+from coreason_budget import __version__, declared, inputs
 from coreason_budget.ids import BUILT_IN_KINDS, KIND_PATTERN, MAX_ID_BYTES, MAX_TAGS
 from coreason_budget.server.reading import KEY_HEADER, TAG, Query
 from coreason_budget.server.table import JSON, ROUTES, Route
@@ -101,7 +101,7 @@ def _request(asked: type[Any], types: Schemas) -> Json:
     return types.name(asked.__name__, {**own, **_ways(asked.WAYS)})
 
 
-def _ways(ways: tuple[calls.Way, ...]) -> Json:
+def _ways(ways: tuple[declared.Way, ...]) -> Json:
     """The ways to say a cost: what must be there is no null, and of the other ways there is nothing."""
     options = []
     for way in ways:

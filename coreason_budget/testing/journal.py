@@ -16,7 +16,7 @@ from coreason_budget.guard import BudgetGuard
 from coreason_budget.ids import MAX_TTL_S
 from coreason_budget.ledger.base import Priced
 from coreason_budget.ledger.journal import PAGE, JournalEntry
-from coreason_budget.model import Amounts, Subject
+from coreason_budget.model import Amounts, Memo, Subject
 from coreason_budget.testing.crowd import Racer, in_processes, in_threads
 from coreason_budget.testing.kit import ALICE, CENT, DAY_S, USD, LedgerKit, books, limit, usd
 
@@ -37,7 +37,9 @@ class JournalLaws(LedgerKit):
     def test_a_charge_leaves_one_entry(self) -> None:
         """When, what, whose, how much, by what price, and every account that moved."""
         guard = self.guard(*_LIMITS)
-        guard.charge(Subject.of("alice", "p", "m", {"team": "x/y"}), Amounts(7, 5), idempotency_key="k", price="list")
+        guard.charge(
+            Subject.of("alice", "p", "m", {"team": "x/y"}), Amounts(7, 5), idempotency_key="k", memo=Memo("list")
+        )
         (entry,) = self._after("begin")
         assert (entry.at_us, entry.kind, entry.op_id, entry.price) == (self.clock.now_us, "charge", "k", "list")
         assert entry.subject == ("user/alice", "project/p", "model/m", "team/x/y", "global")
@@ -50,7 +52,7 @@ class JournalLaws(LedgerKit):
     def test_a_reservation_leaves_one_entry_at_each_end(self) -> None:
         """Held, then booked: the second gives back what the first took, under the ending's own key."""
         guard = self.guard(*_LIMITS)
-        hold = guard.reserve(ALICE, Amounts(USD, 40), idempotency_key="r", price="bound")
+        hold = guard.reserve(ALICE, Amounts(USD, 40), idempotency_key="r", memo=Memo("bound"))
         guard.settle(hold.reservation_id, lambda model: Priced(CENT, "list"), 30, idempotency_key="s", content={"c": 1})
         reserve, settle = self._after("begin")
         assert (reserve.kind, reserve.op_id, reserve.reserved_as, reserve.price) == ("reserve", "r", "r", "bound")
@@ -77,7 +79,7 @@ class JournalLaws(LedgerKit):
     def test_a_lapse_leaves_one_entry_whoever_notices(self, on_lapse: str, spent: int) -> None:
         """Under the reservation's op id and price, once, however many look."""
         guard = self.guard(*_LIMITS, on_lapse=on_lapse)
-        hold = guard.reserve(ALICE, usd(1), price="bound")
+        hold = guard.reserve(ALICE, usd(1), memo=Memo("bound"))
         self.clock.advance(seconds=_TTL_S)
         guard.usage(ALICE)
         guard.usage(ALICE)

@@ -22,6 +22,7 @@ def _reservation(one: HeldReservation) -> Json:
         "reserved_usd": usd(one.reserved_usd),
         "tokens": one.tokens,
         "price": one.price,
+        "reference": one.reference or None,
         "scopes": list(one.scopes),
     }
 

@@ -13,7 +13,7 @@ from coreason_budget import BudgetConfig, BudgetManager
 from coreason_budget.books.export import COLUMNS, csv_head, csv_line, json_line
 from coreason_budget.ledger.base import Ledger
 from coreason_budget.ledger.journal import JournalEntry
-from coreason_budget.model import Amounts
+from coreason_budget.model import Amounts, Memo
 from coreason_budget.testing import ManualClock
 from coreason_budget.testing.books import ODD_IDS
 from coreason_budget.testing.kit import ALICE
@@ -129,10 +129,10 @@ def test_the_books_can_be_made_again_from_json_lines(ledger: Ledger) -> None:
 def test_ids_are_any_text_and_no_formula(id: str) -> None:
     """JSON gives them back as they are; CSV too, with an apostrophe before what a spreadsheet would run."""
     subject = (f"user/{id}", f"project/{id}", f"model/{id}", f"team/{id}", "global")
-    entry = JournalEntry(1, "charge", id, subject, Amounts(1), id, reserved_as=id)
+    entry = JournalEntry(1, "charge", id, subject, Amounts(1), Memo(id, id), reserved_as=id)
     read = json.loads(json_line(entry))
     (row,) = csv.DictReader([csv_head(), csv_line(entry)])
-    for name in ("op_id", "reservation", "user_id", "project_id", "model", "price"):
+    for name in ("op_id", "reservation", "user_id", "project_id", "model", "price", "reference"):
         assert read[name] == id
         assert row[name] == ("'" if id[0] in "=+-@＝＋－＠" else "") + id
     assert read["tags"] == json.loads(row["tags"]) == {"team": id}

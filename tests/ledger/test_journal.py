@@ -31,7 +31,7 @@ from coreason_budget.ledger.journal import (
 )
 from coreason_budget.ledger.redis.client import Link
 from coreason_budget.ledger.redis.ledger import RedisLedger
-from coreason_budget.model import UNITS, WINDOWS, Account, Amounts, Scope
+from coreason_budget.model import UNITS, WINDOWS, Account, Amounts, Memo, Scope
 from coreason_budget.testing.kit import ALICE, BOB, USD, guard_on, limit, usd
 from tests.fake_redis import connector, fake_server
 
@@ -63,7 +63,7 @@ def _entries(draw: st.DrawFn) -> JournalEntry:
     return evolve(
         entry,
         amounts=amounts,
-        price=draw(_texts),
+        memo=Memo(draw(_texts), draw(_texts)),
         movements=tuple(moves),
         late=draw(st.booleans()),
         reserved_as=reserved_as,
@@ -219,7 +219,7 @@ def test_a_reservation_that_is_withdrawn_leaves_two_entries(monkeypatch: pytest.
 
     monkeypatch.setattr(Link, "transact", overtaken)
     with pytest.raises(BudgetExceededError):
-        mine.reserve(ALICE, usd(0.5), idempotency_key="late", price="bound")
+        mine.reserve(ALICE, usd(0.5), idempotency_key="late", memo=Memo("bound"))
     charge, reserve, undo = list(mine.ledger.journal())[1:]
     assert (charge.kind, reserve.kind, undo.kind) == ("charge", "reserve", "undo")
     assert reserve.at_us <= undo.at_us

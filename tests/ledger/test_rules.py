@@ -16,7 +16,7 @@ from coreason_budget.ledger import rules
 from coreason_budget.ledger.base import Charge, End, Refused, Reserve
 from coreason_budget.ledger.decisions import Change, Replay
 from coreason_budget.ledger.record import HOUR_US, KEEP_CALLERS_US, KEEP_MADE_US, Record
-from coreason_budget.model import Account, Amounts, Entry, Scope
+from coreason_budget.model import Account, Amounts, Entry, Memo, Scope
 from coreason_budget.money import MAX_ACCOUNT
 
 _NOW_US = 1_000_000_000_000
@@ -38,7 +38,7 @@ _OPEN = Record(
     "open",
     _NOW_US + 60_000_000,
     "charge",
-    price="given",
+    memo=Memo("given"),
 )
 _DUE = evolve(_OPEN, lapses_us=_NOW_US)
 

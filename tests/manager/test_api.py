@@ -25,17 +25,17 @@ from tests.manager.kit import spent
             # The design's `cost` has no default; left out, the model and its counts give one.
             "record_spend",
             "(self, user_id=None, cost=None, project_id=None, model=None, *, tags=None, usage=None, "
-            "input_tokens=None, output_tokens=None, service='standard', idempotency_key=None)",
+            "input_tokens=None, output_tokens=None, service='standard', reference=None, idempotency_key=None)",
         ),
         (
             "reserve",
             "(self, user_id=None, cost=None, project_id=None, model=None, *, tags=None, input_tokens=None, "
-            "max_output_tokens=None, ttl_s=None, release_on=(), idempotency_key=None)",
+            "max_output_tokens=None, ttl_s=None, reference=None, release_on=(), idempotency_key=None)",
         ),
         (
             "settle",
             "(self, reservation_id, cost=None, *, usage=None, model=None, input_tokens=None, output_tokens=None, "
-            "service='standard', idempotency_key=None, entries=())",
+            "service='standard', reference=None, idempotency_key=None, entries=())",
         ),
         ("release", "(self, reservation_id, *, idempotency_key=None, entries=())"),
         ("usage", "(self, user_id=None, project_id=None, model=None, tags=None)"),

@@ -1,0 +1,54 @@
+"""How a call declares its fields: what each says of itself for documents, options, bodies and digests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from attrs import field, frozen
+
+
+@frozen
+class Told:
+    """What a field says of itself beside its type.
+
+    Attributes:
+        help: One sentence for the command line.
+        option: Its option there; empty is an argument.
+        metavar: What stands for its value there.
+        content: Its name as content; empty is its own name, None is no content and no part of a JSON body.
+        read: What gives it as content; empty is itself.
+    """
+
+    help: str
+    option: str
+    metavar: str
+    content: str | None
+    read: str
+
+
+def said(
+    help: str = "",
+    option: str = "",
+    metavar: str = "",
+    *,
+    default: Any = None,
+    content: str | None = "",
+    read: str = "",
+    converter: Callable[[Any], Any] | None = None,
+) -> Any:
+    """Make a field that a caller fills. See `Told`."""
+    return field(default=default, converter=converter, metadata={Told: Told(help, option, metavar, content, read)})
+
+
+@frozen
+class Way:
+    """One way to say what a call costs, for the document too.
+
+    Attributes:
+        fields: Those that no other way has. A way without any is to say nothing.
+        needs: Which must be there: all of one of these.
+    """
+
+    fields: tuple[str, ...]
+    needs: tuple[tuple[str, ...], ...]
