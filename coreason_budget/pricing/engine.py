@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache, partial
@@ -15,13 +15,14 @@ from coreason_budget.errors import InvalidIdError, UnknownModelError
 from coreason_budget.money import Usd, ceil_div, to_nanos, to_usd
 from coreason_budget.pricing import served
 from coreason_budget.pricing.bill import Item, bill, billed_searches, item_of, name_of, period_of, rates_of, total_of
-from coreason_budget.pricing.bound import Quote, Request, affordable, quote
+from coreason_budget.pricing.bound import Quote, Request, affordable, prompt_bound, quote
 from coreason_budget.pricing.buckets import Usage
 from coreason_budget.pricing.catalog import Catalog
 from coreason_budget.pricing.cost import Cost
 from coreason_budget.pricing.counts import Counts, plain, split
 from coreason_budget.pricing.hidden import why_hidden
 from coreason_budget.pricing.price import BUCKETS, MILLION, STANDARD, ModelPrice
+from coreason_budget.pricing.tokens import text_tokens
 from coreason_budget.pricing.usage import Part, Report, buckets_of, read_report
 
 if TYPE_CHECKING:
@@ -294,6 +295,29 @@ class PricingEngine:
     def quote(self, model: str, **request: Unpack[Request]) -> Quote:
         """Give an upper bound of a call's cost, the price it goes by, and the model's canonical id. As `estimate`."""
         return quote(self.card(model), request)
+
+    def prompt_tokens(
+        self,
+        model: str,
+        *,
+        text: str | None = None,
+        messages: Sequence[Mapping[str, Any]] | None = None,
+        tools: object = None,
+    ) -> int:
+        """Give an upper bound of a prompt's tokens, as `estimate` counts ``text`` or ``messages``, and ``tools``.
+
+        Raises:
+            InvalidAmountError, UnknownModelError, InvalidIdError: As `estimate`.
+        """
+        return prompt_bound(self.card(model), None, text, messages, tools)
+
+    def text_tokens(self, model: str, text: str) -> int:
+        """Give an upper bound of the tokens of a text alone: counted where the model's ranks are on disk.
+
+        Raises:
+            UnknownModelError, InvalidIdError: As `card`.
+        """
+        return text_tokens(text, self.card(model).encoding)
 
     def affordable_output_tokens(self, model: str, remaining: Usd, **request: Unpack[Request]) -> int:
         """Give the largest ``max_output_tokens`` whose `estimate` is within what remains.
