@@ -26,6 +26,7 @@ FOLDERS = (
     "books",
     "cli",
     "events",
+    "integrations",
     "ledger.redis",
     "ledger.sqlite",
     "limits",
@@ -94,6 +95,9 @@ MAY_IMPORT = {
     "cli": ("", *_FRONT, "wire", "books", "pricing"),
     "cli.service": ("", *_FRONT, "wire", "cli", "server"),
     "__main__": ("cli",),
+    "integrations": (
+        "aio", "background", "errors", "ids", "money", "manager", "pricing", "reservation", "threads",
+    ),
     "testing": ("", *_LAYERS, "ledger", "ledger.*", "guard", "books", "manager", "config"),
     "": ("config", "errors", "former", "guard", "manager", "pricing", "reservation"),
 }  # fmt: skip
@@ -110,13 +114,14 @@ ONLY_IN = {
     "yaml": ("yaml_nodes",),
     "tiktoken": ("pricing.tokens",),
     "litellm": (),
+    "openai": ("integrations.openai",),
     "genai_prices": ("pricing.refresh.genai",),
     "click": ("cli", "pricing.refresh.__main__"),
     "pytest": ("testing",),
     "dotenv": ("config",),
     "sqlite3": ("ledger.sqlite", "outbox.store", "storage"),
 }
-HEAVY = ("redis", "flask", "werkzeug", "yaml", "tiktoken", "click", "gunicorn", "pytest", "sqlite3")
+HEAVY = ("redis", "flask", "werkzeug", "yaml", "tiktoken", "click", "gunicorn", "pytest", "sqlite3", "openai")
 
 
 def imports(name, source, is_package=False):

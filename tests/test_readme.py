@@ -25,10 +25,12 @@ from coreason_budget import BudgetManager
 from coreason_budget.config import PREFIX, BudgetConfig, describe
 from coreason_budget.limits.file import read_limits_file
 from tests.server.service import Service
+from tests.shapes.fake.openai import CHAT_USAGE, RESPONSE_USAGE, chat, response, responses
+from tests.shapes.fake.server import provider
 
 ROOT = Path(__file__).parent.parent
 FOLDERS = ("", "coreason_budget", "coreason_budget/server", "coreason_budget/limits", "coreason_budget/pricing",
-           "coreason_budget/ledger", "deploy", "tests")  # fmt: skip
+           "coreason_budget/ledger", "coreason_budget/integrations", "deploy", "tests")  # fmt: skip
 PAGES = {folder: (ROOT / folder / "README.rst").read_text(encoding="utf-8") for folder in FOLDERS}
 README = PAGES[""]
 CHANGING = {"op_id", "reservation_id", "lapses_at", "resets_at", "retry_after_s"}
@@ -54,6 +56,17 @@ def printed(example: str) -> str:
     with contextlib.redirect_stdout(out):
         exec(compile(example, "README.rst", "exec"), {"__name__": "example"})
     return out.getvalue().strip()
+
+
+@pytest.fixture(scope="module")
+def providers() -> Iterator[str]:
+    """Where the examples' SDKs are answered."""
+    answers = {
+        "/chat/completions": chat("gpt-4o", CHAT_USAGE),
+        "/responses": responses(response("gpt-4o", RESPONSE_USAGE)),
+    }
+    with provider(answers) as url:
+        yield url
 
 
 @every_page
@@ -96,9 +109,11 @@ def test_its_test_command_is_the_one_of_ci() -> None:
 
 
 @every_page
-def test_the_python_examples_run(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As they stand, each by itself, without ranks on disk, as a new user has none."""
+def test_the_python_examples_run(folder: str, monkeypatch: pytest.MonkeyPatch, providers: str) -> None:
+    """As they stand, each by itself, without ranks on disk, as a new user has none; the SDKs reach providers here."""
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", "")
+    monkeypatch.setenv("OPENAI_BASE_URL", providers)
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
     for example in blocks("python", PAGES[folder]):
         printed(example)
 

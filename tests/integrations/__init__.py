@@ -1,0 +1,1 @@
+"""Guarded clients against providers with a bill of their own."""
