@@ -19,11 +19,13 @@ from coreason_budget.pricing.price import MILLION, SECONDS, Count, ModelPrice, P
 class Item:
     """One part of a bill: an entry of the table, what was used of it, and the row that prices it.
 
-    ``total`` is in nano-USD for a million units, exact.
+    ``total`` is in nano-USD for a million units, exact. ``counts`` and ``input_tokens`` are those of ``used``.
     """
 
     entry: ModelPrice
     used: Usage
+    counts: tuple[Count, ...]
+    input_tokens: int
     period: Period
     rates: Rates
     total: int | Fraction
@@ -39,8 +41,10 @@ def item_of(entry: ModelPrice, used: Usage, at: date | None = None, requests: in
     """
     period = period_of(entry, used.service, at)
     used = _by_requests(entry, period, used, requests)
-    rates = rates_of(entry, period, used.counts, used.search_context, requests or 1)
-    return Item(entry, used, period, rates, total_of(entry, rates, used.counts))
+    counts = used.counts
+    read = prompt_tokens(counts)
+    rates = _row(entry, period, ceil_div(read, requests or 1), used.search_context)
+    return Item(entry, used, counts, read, period, rates, total_of(entry, rates, counts))
 
 
 def _by_requests(entry: ModelPrice, period: Period, used: Usage, requests: int | None) -> Usage:
@@ -91,16 +95,18 @@ def name_of(entry: ModelPrice, service: str, period: Period) -> str:
     return f"{entry.canonical} {service} {period.since or entry.checked or entry.source or ''}".rstrip()
 
 
-def rates_of(
-    entry: ModelPrice, period: Period, counts: tuple[Count, ...], size: str | None = None, requests: int = 1
-) -> Rates:
-    """Give the row that prices counts: by the prompt of each of so many equal requests, and the search context.
+def rates_of(entry: ModelPrice, period: Period, counts: tuple[Count, ...], size: str | None = None) -> Rates:
+    """Give the row that prices the counts of a request: by its prompt and its search context.
 
     Raises:
         UnknownModelError: No price for a search context of this size.
     """
+    return _row(entry, period, prompt_tokens(counts), size)
+
+
+def _row(entry: ModelPrice, period: Period, read: int, size: str | None) -> Rates:
     try:
-        return period.rates(ceil_div(prompt_tokens(counts), requests)).of_size(size)
+        return period.rates(read).of_size(size)
     except KeyError as error:
         raise _unpriced(entry, error) from None
 
@@ -131,7 +137,7 @@ def bill(items: Sequence[Item]) -> Cost:
     name = first.entry.canonical
     return Cost(
         cost_nanos=ceil_div(sum([item.total for item in items]), MILLION),
-        input_tokens=sum([item.used.input_tokens for item in items]),
+        input_tokens=sum([item.input_tokens for item in items]),
         output_tokens=sum([item.used.output_tokens for item in items]),
         provider=first.entry.provider,
         model=name,
@@ -141,5 +147,5 @@ def bill(items: Sequence[Item]) -> Cost:
         tier_above=None if first.rates.above < 0 else first.rates.above,
         reported_nanos=sum(reported) if reported else None,
         others=tuple(dict.fromkeys(item.entry.canonical for item in items[1:] if item.entry.canonical != name)),
-        used=tuple([(item.rates, item.used.counts) for item in items]),
+        used=tuple([(item.rates, item.counts) for item in items]),
     )

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from functools import cache
+from typing import Any, TypeAlias
 
 from coreason_budget.errors import InvalidAmountError
 from coreason_budget.pricing.buckets import Usage, minus
 from coreason_budget.pricing.price import FEES
-from coreason_budget.pricing.usage.habits import APART, BESIDE, IN_WHOLE, INSIDE, LEFT_OUT, SHARE, Habit, Habits, Maker
+from coreason_budget.pricing.usage.habits import APART, BESIDE, INSIDE, LEFT_OUT, Habit, Habits, Maker
+
+
+Option: TypeAlias = tuple[Habit, Habit]
+"""Where cache and reasoning stand."""
 
 
 class _Counts(dict[str, int]):
@@ -155,24 +160,29 @@ def _choose(told: _Counts, habits: Habits, maker: Maker | None, written: int) ->
 
     Parts that are more than their whole stand beside it; then the total decides, then maker or family.
     """
-    cached = told["cached"] + written
-    asks_maker = habits.by_maker or "total" not in told.was_told
+    cached, has_total = told["cached"] + written, "total" in told.was_told
+    fits_prompt, fits_output = cached <= told["prompt"], told["reasoning"] <= told["output"]
+    cached_inside = None if maker is None else maker.cached_in_input
+    reasoning_inside = None if maker is None else maker.reasoning_in_output
     options = [
         (cache, reasoning)
-        for cache in _ordered(habits.cache, None if maker is None else maker.cached_in_input, asks_maker)
-        if cache not in IN_WHOLE or cached <= told["prompt"]
-        for reasoning in _ordered(habits.reasoning, None if maker is None else maker.reasoning_in_output, asks_maker)
-        if reasoning not in IN_WHOLE or told["reasoning"] <= told["output"]
+        for cache, reasoning in _options(habits, cached_inside, reasoning_inside, habits.by_maker or not has_total)
+        if (fits_prompt or not cache.in_whole) and (fits_output or not reasoning.in_whole)
     ]
     if "fresh" in told.was_told and "prompt" in told.was_told:
         options = [option for option in options if _fits_fresh(told, cached, option[0])]
     if not options:
         _refuse_parts(told, cached)
-    if "total" not in told.was_told:
+    if not has_total:
         return (*options[0], 0)
-    fitting = [option for option in options if told["total"] == _sum(told, cached, *option)]
-    if habits.doubts and cached and maker is not None and not maker.cached_in_input:
-        _refuse_doubt(told, {cache in IN_WHOLE for cache, _ in fitting})
+    unshared = told["total"] - _sum(told)
+    fitting = [
+        (cache, reasoning)
+        for cache, reasoning in options
+        if unshared == cache.share * cached + reasoning.share * told["reasoning"]
+    ]
+    if habits.doubts and cached and maker is not None and not cached_inside:
+        _refuse_doubt(told, {cache.in_whole for cache, _ in fitting})
     if fitting:
         return (*fitting[0], 0)
     return _unlisted(told, habits, maker, cached, options)
@@ -187,43 +197,47 @@ def _refuse_doubt(told: _Counts, inside: set[bool]) -> None:
         )
 
 
+@cache
+def _options(
+    habits: Habits, cached_inside: bool | None, reasoning_inside: bool | None, asks_maker: bool
+) -> tuple[Option, ...]:
+    """Give where cache and reasoning may stand, the likelier first."""
+    reasonings = _ordered(habits.reasoning, reasoning_inside, asks_maker)
+    caches = _ordered(habits.cache, cached_inside, asks_maker)
+    return tuple((cache, reasoning) for cache in caches for reasoning in reasonings)
+
+
 def _ordered(allowed: tuple[Habit, ...], in_whole: bool | None, asks_maker: bool) -> list[Habit]:
     """Put first what the maker does, where it is asked. A total without the cache is of makers that count beside."""
     found = [habit for habit in allowed if habit is not LEFT_OUT or in_whole is False]
     if in_whole and len(found) > 1:
         found = [habit for habit in found if habit is not APART]
     if asks_maker and in_whole is not None:
-        found.sort(key=lambda habit: (habit in IN_WHOLE) != in_whole)
+        found.sort(key=lambda habit: habit.in_whole != in_whole)
     return found
 
 
 def _fits_fresh(told: _Counts, cached: int, cache: Habit) -> bool:
-    return told["prompt"] == told["fresh"] + (cached if cache in IN_WHOLE else 0)
+    return told["prompt"] == told["fresh"] + (cached if cache.in_whole else 0)
 
 
-def _sum(told: _Counts, cached: int, cache: Habit, reasoning: Habit) -> int:
-    return (
-        told["prompt"]
-        + told["tools"]
-        + told["connectors"]
-        + told["output"]
-        + SHARE[cache] * cached
-        + SHARE[reasoning] * told["reasoning"]
-    )
+def _sum(told: _Counts) -> int:
+    """Give the total as it is where every part is inside its whole."""
+    return told["prompt"] + told["tools"] + told["connectors"] + told["output"]
 
 
 def _unlisted(
-    told: _Counts, habits: Habits, maker: Maker | None, cached: int, options: list[tuple[Habit, Habit]]
+    told: _Counts, habits: Habits, maker: Maker | None, cached: int, options: list[Option]
 ) -> tuple[Habit, Habit, int]:
     """Give the tokens of the total that nothing else tells: reasoning, where the maker counts it beside."""
     in_output = None if maker is None else maker.reasoning_in_output
     is_beside = not (habits.by_maker if in_output is None else in_output)
     if is_beside and habits.rest_is_reasoning and not told["reasoning"]:
         for cache, _ in options:
-            rest = told["total"] - _sum(told, cached, cache, INSIDE)
+            rest = told["total"] - _sum(told) - cache.share * cached
             if rest > 0:
                 return cache, BESIDE, rest
-    listed = _sum(told, cached, options[0][0], INSIDE)
+    listed = _sum(told) + options[0][0].share * cached
     if told["total"] == listed:
         told.minus(told["output"], told["reasoning"], "reasoning", "output")
     name = told.name("total")
@@ -242,13 +256,13 @@ def _whole_prompt(told: _Counts, written: int, cache: Habit) -> int:
     """Give the prompt with all that was cached or written."""
     if "prompt" not in told.was_told and "fresh" in told.was_told:
         return told["fresh"] + told["cached"] + written
-    return told["prompt"] + (0 if cache in IN_WHOLE else told["cached"] + written)
+    return told["prompt"] + (0 if cache.in_whole else told["cached"] + written)
 
 
 def _visible(told: _Counts, reasoning: int, at: Habit) -> int:
     """Give the text of the answer without its reasoning."""
     visible = told["output"]
-    if at in IN_WHOLE:
+    if at.in_whole:
         visible = told.minus(visible, told["reasoning"], "reasoning", "output")
     visible = told.minus(visible, told["audio_out"], "audio_out", "the rest of output")
     return told.minus(visible, told["image_out"], "image_out", "the rest of output")

@@ -12,6 +12,7 @@ from coreason_budget.errors import InvalidAmountError
 Fields: TypeAlias = Mapping[str, Any]
 
 _NO_FIELDS: Fields = {}
+_TEXT_OR_NAMED = (str, bytes, Mapping)
 _PLAIN = (str, bytes, int, float, Decimal, bool, Enum, list, tuple, set, frozenset, type, type(None))
 
 
@@ -78,9 +79,11 @@ def items_of(value: object, name: str) -> Iterator[Any]:
     Raises:
         InvalidAmountError: It is no list; names the field.
     """
+    if type(value) is list:
+        return iter(value)
     if is_absent(value):
         return iter(())
-    if isinstance(value, str | bytes | Mapping) or not hasattr(value, "__iter__") or not hasattr(value, "__len__"):
+    if isinstance(value, _TEXT_OR_NAMED) or not hasattr(value, "__iter__") or not hasattr(value, "__len__"):
         raise InvalidAmountError(f"{name}: not a list", field=name)
     return iter(value)
 
@@ -91,6 +94,8 @@ def word(value: object, field: str = "usage") -> str:
     Raises:
         InvalidAmountError: Something else stands there.
     """
+    if type(value) is str:  # Read of every answer.
+        return value.lower()
     if value is None:
         return ""
     if isinstance(value, Enum):

@@ -10,18 +10,24 @@ from attrs import Factory, frozen
 
 
 class Habit(Enum):
-    """Where a part stands: in the count of its whole or beside it, in the total or outside of it."""
+    """Where a part stands: in the count of its whole or beside it, in the total or outside of it.
 
-    INSIDE = "inside its whole"
-    BESIDE = "beside its whole, in the total"
-    APART = "beside its whole, outside of the total"
-    LEFT_OUT = "inside its whole, taken off the total"
+    Attributes:
+        in_whole: The count of its whole contains it.
+        share: What it adds to the total beyond its whole, as a factor.
+    """
+
+    INSIDE = "inside its whole", True, 0
+    BESIDE = "beside its whole, in the total", False, 1
+    APART = "beside its whole, outside of the total", False, 0
+    LEFT_OUT = "inside its whole, taken off the total", True, -1
+
+    def __init__(self, meaning: str, in_whole: bool, share: int) -> None:
+        self.in_whole = in_whole
+        self.share = share
 
 
 INSIDE, BESIDE, APART, LEFT_OUT = Habit
-IN_WHOLE = (INSIDE, LEFT_OUT)
-SHARE = {INSIDE: 0, BESIDE: 1, APART: 0, LEFT_OUT: -1}
-"""What a part adds to the total beyond its whole."""
 
 
 class Maker(Protocol):
@@ -44,9 +50,9 @@ class Maker(Protocol):
         """Who bills, as the price table names it."""
 
 
-@frozen
+@frozen(eq=False)
 class Habits:
-    """What a family's counts may contain, the likelier first.
+    """What a family's counts may contain, the likelier first. One object a family, known by identity.
 
     Attributes:
         cache: Where cached and written tokens may stand, seen from the prompt.
