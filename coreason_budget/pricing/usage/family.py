@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from attrs import Factory, frozen
@@ -53,7 +54,10 @@ class Family:
         """Tell whether a level is a usage of this family."""
         if self.is_it is not None and not self.is_it(fields):
             return False
-        return any(mark in fields and not is_absent(fields[mark]) for mark in self.marks)
+        for mark in self.marks:
+            if mark in fields and not is_absent(fields[mark]):
+                return True
+        return False
 
     def read(self, fields: Fields, service: str) -> tuple[Part, ...]:
         """Read a usage.
@@ -88,12 +92,16 @@ class Families:
     def __init__(self, families: Iterable[Family]) -> None:
         self.all = tuple(families)
         self.habits = {family.name: family.habits for family in self.all}
-        self._by_mark: dict[str, list[int]] = {}
-        for order, family in enumerate(self.all):
-            for mark in family.marks:
-                self._by_mark.setdefault(mark, []).append(order)
+        # Answers of one shape have the same names, which leave a few families at most.
+        self._marked = lru_cache(maxsize=1024)(self._with_mark)
 
     def find(self, fields: Fields) -> Family | None:
         """Give the family of a usage, None if its level is none."""
-        orders = {order for name in fields if name in self._by_mark for order in self._by_mark[name]}
-        return next((self.all[order] for order in sorted(orders) if self.all[order].claims(fields)), None)
+        for family in self._marked(tuple(fields)):
+            if family.claims(fields):
+                return family
+        return None
+
+    def _with_mark(self, names: tuple[str, ...]) -> tuple[Family, ...]:
+        """Give the families of which a mark is among the names, in order."""
+        return tuple(family for family in self.all if not set(family.marks).isdisjoint(names))

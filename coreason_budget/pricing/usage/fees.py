@@ -30,12 +30,35 @@ _UNBILLED = frozenset(
 _HIDDEN = "automatic_function_calling_history"
 
 
+# A level without any of these tells no fee, and most answers have none: each of them is read below.
+_TELLING = frozenset(
+    {
+        "automatic_function_calling_history",
+        "svg_usage",
+        "output",
+        "tool_usage",
+        "additional_kwargs",
+        "candidates",
+        "vertex_ai_grounding_metadata",
+        "response_metadata",
+        "providerMetadata",
+        "grounding_metadata",
+        "groundingMetadata",
+    }
+)
+
+
 def fees_beside(around: Iterable[Fields]) -> dict[str, int]:
     """Give the fees that the levels around a usage tell, by bucket.
 
     Raises:
         InvalidAmountError: A tool ran that nobody knows, or that is billed by another model; names it.
     """
+    telling = [level for level in around if not _TELLING.isdisjoint(level)]
+    return _fees_of(telling) if telling else {}
+
+
+def _fees_of(around: Iterable[Fields]) -> dict[str, int]:
     found: Counter[str] = Counter()
     for level in around:
         if _HIDDEN in level:
