@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 from operator import attrgetter, itemgetter
-from typing import Any
 
 import attrs
 
@@ -31,10 +30,6 @@ def check_seconds(value: object, field: str = "seconds") -> int | Decimal:
     elif type(exact) is int and 0 <= exact <= MAX_TOKENS:
         return exact
     raise InvalidAmountError(f"{field}: {shown(value)} is not a number of seconds from 0 to 10**12", field=field)
-
-
-def _seconds(value: Any) -> int | Decimal | None:
-    return None if value is None else check_seconds(value, "per_second")
 
 
 @attrs.frozen
@@ -73,21 +68,25 @@ class Usage:
     code_execution: int = 0
     code_interpreter: int = 0
     per_image: int = 0
-    per_second: int | Decimal | None = attrs.field(default=None, converter=_seconds)
+    per_second: int | Decimal | None = None
     per_request: int | None = None
-    search_context: str | None = attrs.field(
-        default=None, validator=attrs.validators.optional(attrs.validators.instance_of(str))
-    )
-    service: str = attrs.field(default=STANDARD, validator=attrs.validators.instance_of(str))
+    search_context: str | None = None
+    service: str = STANDARD
     reported_nanos: int | None = None
 
     def __attrs_post_init__(self) -> None:
-        # One look at all: validators for each of the fields would cost more than the price of the call.
+        # One look at all: converters and validators of the fields would cost more than the price of the call.
         for name, value in zip(_WHOLE, _WHOLE_COUNTS(self), strict=True):
             if type(value) is not int or not 0 <= value <= MAX_TOKENS:
                 check_count(value, name)
+        if self.per_second is not None:
+            object.__setattr__(self, "per_second", check_seconds(self.per_second, "per_second"))
         if self.per_request is not None:
             check_count(self.per_request, "per_request")
+        if not isinstance(self.service, str) or not (
+            self.search_context is None or isinstance(self.search_context, str)
+        ):
+            raise TypeError("service, search_context: must be text")
         told = self.reported_nanos
         if told is not None and (type(told) is not int or told < 0):
             raise InvalidAmountError("reported_nanos: must be a whole number of nano-USD", field="reported_nanos")

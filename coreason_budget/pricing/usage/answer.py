@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from attrs import frozen
+from attrs import field, frozen
 
 from coreason_budget.errors import InvalidAmountError
 from coreason_budget.pricing.price import BATCH, STANDARD
@@ -47,6 +47,8 @@ _SERVICES = {
 _PLAIN = ("", STANDARD, "global", "not_available")
 _METADATA = ("response_metadata", "provider_details", "response")
 _TIERS = ("service_tier", "serviceTier", "traffic_type", "trafficType")
+# A level without any of these tells nothing of the service.
+_OF_SERVICE = frozenset({*_TIERS, "performanceConfig", "speed", "inference_geo", "custom_id", "object"})
 _MODELS = ("model", "model_name", "modelVersion", "model_version", "modelId", "model_id", "response_model")
 
 
@@ -57,14 +59,18 @@ class Found:
     family: Family
     usage: Fields
     around: tuple[Fields, ...] = ()
+    levels: tuple[Fields, ...] = field(init=False)
+    """The usage, then what is around it, each with the level where frameworks put tiers and model."""
 
-    def levels(self) -> Iterator[Fields]:
-        """Give the usage, then what is around it, each with the level where frameworks put tiers and model."""
+    @levels.default
+    def _levels(self) -> tuple[Fields, ...]:
+        found = []
         for level in (self.usage, *self.around):
-            yield level
+            found.append(level)
             for name in _METADATA:
                 if name in level and not is_absent(inner := level[name]):
-                    yield fields_of(inner)
+                    found.append(fields_of(inner))
+        return tuple(found)
 
     def service(self, asked: str) -> str:
         """Give the granted service: fast mode and a region are prices of their own, ``fast``, ``batch_us``.
@@ -72,7 +78,9 @@ class Found:
         A batch is one whatever tier its answers name: OpenAI's name the default one.
         """
         tier = speed = region = ""
-        for level in self.levels():
+        for level in self.levels:
+            if _OF_SERVICE.isdisjoint(level):
+                continue
             if "performanceConfig" in level and (latency := _latency(level)) not in _PLAIN:
                 return latency
             for name in _TIERS:
@@ -96,9 +104,11 @@ class Found:
 
     def model(self) -> str | None:
         """Give the model that the answer names, None if it names none."""
-        levels = list(self.levels())[1:]
-        named = (level.get(name) for level in levels for name in _MODELS)
-        return next((name for name in named if isinstance(name, str) and name), None)
+        for level in self.levels[1:]:
+            for name in _MODELS:
+                if isinstance(named := level.get(name), str) and named:
+                    return named
+        return None
 
 
 Find: TypeAlias = Callable[[Fields], Family | None]

@@ -9,8 +9,7 @@ from typing import Any, TypeAlias
 from coreason_budget.errors import InvalidAmountError
 from coreason_budget.pricing.buckets import Usage, minus
 from coreason_budget.pricing.price import FEES
-from coreason_budget.pricing.usage.habits import APART, BESIDE, INSIDE, LEFT_OUT, Habit, Habits, Maker
-
+from coreason_budget.pricing.usage.habits import APART, BESIDE, LEFT_OUT, Habit, Habits, Maker
 
 Option: TypeAlias = tuple[Habit, Habit]
 """Where cache and reasoning stand."""
@@ -65,14 +64,17 @@ def disjoint(
     cache, reasoning_at, rest = _choose(told, habits, maker, written)
     reasoning = told["reasoning"] + rest
     prompt = _whole_prompt(told, written, cache)
-    output = _visible(told, reasoning, reasoning_at)
+    output = told["output"]
+    if reasoning_at.in_whole:
+        output = told.minus(output, told["reasoning"], "reasoning", "output")
     text = told.minus(prompt, written, "written", "prompt")
-    cached = told["cached"]
+    cached, beside = told["cached"], told["tools"] + told["connectors"] + told["citations"]
     kinds: dict[str, Any] = {}
     if any(map(told.__getitem__, _KINDS)):
+        output, beside = _without_kinds(told, output, beside)
         text, cached, kinds = _by_kind(told, text, written, prompt, reasoning)
     return Usage(
-        input=told.minus(text, cached, "cached", "the rest of prompt") + _beside(told),
+        input=told.minus(text, cached, "cached", "the rest of prompt") + beside,
         cache_read=cached,
         cache_write=short,
         cache_write_1h=hour,
@@ -85,6 +87,14 @@ def disjoint(
 
 
 _KINDS = tuple(role for role in ROLES if {*role.split("_")} & {"text", "audio", "image", "video"})
+
+
+def _without_kinds(told: _Counts, output: int, beside: int) -> tuple[int, int]:
+    """Give the text of an answer, and of what was read beside the prompt: tools' results, connectors, citations."""
+    tool_kinds = told["tool_audio"] + told["tool_image"]
+    told.minus(told["tools"], tool_kinds, "tool_audio", "tools")
+    output = told.minus(output, told["audio_out"], "audio_out", "the rest of output")
+    return told.minus(output, told["image_out"], "image_out", "the rest of output"), beside - tool_kinds
 
 
 def _by_kind(told: _Counts, text: int, written: int, prompt: int, reasoning: int) -> tuple[int, int, dict[str, int]]:
@@ -125,12 +135,6 @@ def _refuse_lost_writes(told: _Counts, habits: Habits, maker: Maker | None) -> N
             "model's provider bills; pass the provider's own answer or usage",
             field=told.name("cached"),
         )
-
-
-def _beside(told: _Counts) -> int:
-    """Give the text that was read beside what the prompt counts: tools' results, connectors, citations."""
-    tools = told.minus(told["tools"], told["tool_audio"] + told["tool_image"], "tool_audio", "tools")
-    return tools + told["connectors"] + told["citations"]
 
 
 def _written(told: _Counts, habits: Habits) -> tuple[int, int]:
@@ -257,15 +261,6 @@ def _whole_prompt(told: _Counts, written: int, cache: Habit) -> int:
     if "prompt" not in told.was_told and "fresh" in told.was_told:
         return told["fresh"] + told["cached"] + written
     return told["prompt"] + (0 if cache.in_whole else told["cached"] + written)
-
-
-def _visible(told: _Counts, reasoning: int, at: Habit) -> int:
-    """Give the text of the answer without its reasoning."""
-    visible = told["output"]
-    if at.in_whole:
-        visible = told.minus(visible, told["reasoning"], "reasoning", "output")
-    visible = told.minus(visible, told["audio_out"], "audio_out", "the rest of output")
-    return told.minus(visible, told["image_out"], "image_out", "the rest of output")
 
 
 def _check_shares(told: _Counts, role: str, whole: int, without: tuple[int, ...], others: int, also: int = 0) -> None:

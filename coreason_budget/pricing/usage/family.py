@@ -54,10 +54,7 @@ class Family:
         """Tell whether a level is a usage of this family."""
         if self.is_it is not None and not self.is_it(fields):
             return False
-        for mark in self.marks:
-            if mark in fields and not is_absent(fields[mark]):
-                return True
-        return False
+        return any(mark in fields and not is_absent(fields[mark]) for mark in self.marks)
 
     def read(self, fields: Fields, service: str) -> tuple[Part, ...]:
         """Read a usage.
