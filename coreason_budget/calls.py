@@ -7,7 +7,7 @@ same call: by name, what was left out is left out, so that a field of a later ve
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -69,14 +69,27 @@ class Call:
     WAYS: ClassVar[tuple[Way, ...]] = ()
 
     def content(self) -> dict[str, object]:
-        """Give what the caller said, as JSON values by name. What was left out is left out."""
-        return dict(self._content())
+        """Give what the caller said, as JSON values by name. What was left out, or is None, is left out."""
+        content, names = {}, _content_names(self.__class__)
+        for name in [name for name, value in vars(self).items() if value is not None]:
+            if name in names:
+                content_name, read = names[name]
+                content[content_name] = _as_json(getattr(self, read))
+        return content
 
-    def _content(self) -> Iterator[tuple[str, object]]:
-        for attribute, told in told_of(self.__class__):
-            value = getattr(self, attribute.name)
-            if value is not None and value != attribute.default and told.content is not None:
-                yield told.content or attribute.name, _as_json(getattr(self, told.read) if told.read else value)
+
+_CONTENT: dict[str, dict[str, tuple[str, str]]] = {}
+
+
+def _content_names(verb: type[Call]) -> dict[str, tuple[str, str]]:
+    """Give of each field that is content its name there, and what gives it."""
+    if verb.VERB not in _CONTENT:
+        _CONTENT[verb.VERB] = {
+            one.name: (told.content or one.name, told.read or one.name)
+            for one, told in told_of(verb)
+            if told.content is not None
+        }
+    return _CONTENT[verb.VERB]
 
 
 @frozen(kw_only=True, slots=False)
@@ -103,6 +116,8 @@ class _Booking(Mutation):
 
 
 def _as_json(value: object) -> object:
+    if isinstance(value, str | int):  # Nearly all.
+        return value
     if isinstance(value, Report):
         return value.content()
     return dict(value) if isinstance(value, Mapping) else value
@@ -118,7 +133,7 @@ class _Subjected(Call):
     tags: Tags | None = said("A further scope; repeatable.", "tag", "KIND=ID")
     input_tokens: Tokens | None = said("Input tokens.", "input", "N")
 
-    @cached_property
+    @property
     def subject(self) -> Subject:
         """The scopes, as the caller names them.
 
@@ -140,7 +155,7 @@ class Check(_Subjected):
         "Estimated cost.", "cost", "USD", content="estimated_cost_nanos", read="cost_nanos"
     )
 
-    @cached_property
+    @property
     def cost_nanos(self) -> int | None:
         """The estimate, None where the caller has none."""
         return None if self.estimated_cost is None else to_nanos(self.estimated_cost, "estimated_cost")
@@ -190,12 +205,12 @@ class _Spent(_Booking):
         "What was billed where the answer does not say: batch, ...", "service", "NAME", converter=_unless_standard
     )
 
-    @cached_property
+    @property
     def cost_nanos(self) -> int | None:
         """The amount, None where something else says it."""
         return None if self.cost is None else to_nanos(self.cost, "cost")
 
-    @cached_property
+    @property
     def report(self) -> Report | None:
         """What the answer tells of its usage, None where something else says the cost.
 
@@ -206,7 +221,11 @@ class _Spent(_Booking):
         if told == (self.usage is not None):
             hint = "" if told else f" ({_NO_USAGE})"
             raise InvalidAmountError(f"cost: give a cost, a usage, or token counts{hint}", field="cost")
-        return None if self.usage is None else read_report(self.usage, self.service or STANDARD)
+        return None if self.usage is None else self._report
+
+    @cached_property
+    def _report(self) -> Report:
+        return read_report(self.usage, self.service or STANDARD)
 
     @property
     def tokens(self) -> int | None:
@@ -233,7 +252,7 @@ class Spend(_Spent, _Subjected):
         Way(("input_tokens", "output_tokens"), (("model", "input_tokens"), ("model", "output_tokens"))),
     )
 
-    @cached_property
+    @property
     def subject(self) -> Subject:
         """The scopes; the answer names the model where the caller does not."""
         model = self.model if self.model is not None or self.report is None else self.report.model

@@ -152,7 +152,7 @@ class BudgetManager(FormerNames):
             UnknownModelError: No price for the model whose tokens are asked for.
             InvalidAmountError, InvalidIdError: A bad input; nothing was asked.
         """
-        return self.run(
+        return self._verbs.check(
             Check(**paying(user_id, project_id, model, tags), estimated_cost=estimated_cost, input_tokens=input_tokens)
         )
 
@@ -232,11 +232,11 @@ class BudgetManager(FormerNames):
             UnknownModelError: No price for the model.
             InvalidAmountError, InvalidIdError: A bad input; nothing was booked.
         """
-        return self.run(
+        return self._verbs.spend(
             Spend(
                 **paying(user_id, project_id, model, tags, usage),
                 cost=cost,
-                usage=cast(UsageObject | None, usage),
+                usage=cast("UsageObject | None", usage),
                 input_tokens=input_tokens,
                 output_tokens=output_tokens,
                 service=service,
@@ -337,7 +337,7 @@ class BudgetManager(FormerNames):
         call = Settle(
             reservation_id=reservation_id,
             cost=cost,
-            usage=cast(UsageObject | None, usage),
+            usage=cast("UsageObject | None", usage),
             model=model,
             input_tokens=input_tokens,
             output_tokens=output_tokens,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeAlias, TypeVar
 
@@ -13,7 +12,7 @@ from coreason_budget import costs
 from coreason_budget.calls import Check, Release, Reserve, Settle, Spend
 from coreason_budget.errors import BudgetError, BudgetExceededError, InvalidAmountError, UnknownModelError
 from coreason_budget.events.hooks import Chain
-from coreason_budget.guard import BudgetGuard
+from coreason_budget.guard import BudgetGuard, Content
 from coreason_budget.ids import check_id
 from coreason_budget.ledger.base import Priced
 from coreason_budget.limits.uncounted import UncountedTokens
@@ -59,15 +58,15 @@ class Verbs:
 
     def spend(self, call: Spend) -> Receipt:
         """See `BudgetManager.record_spend`."""
-        subject = self.named(call.subject)
-        priced = self._pricer(call)(subject.model)
+        subject, content = self.named(call.subject), call.content()
+        priced = self._pricer(call, content)(subject.model)
         if priced.tokens is None:
             self.uncounted.note(self.guard.limits.book, subject)
         receipt = self.guard.charge(
             subject,
             Amounts(priced.nanos, priced.tokens or 0),
             idempotency_key=call.idempotency_key,
-            content=call.content(),
+            content=content,
             memo=call.memo(priced.price),
         )
         self.events.booked(receipt)
@@ -101,21 +100,25 @@ class Verbs:
 
     def settle(self, call: Settle, entries: Sequence[Entry] = ()) -> Receipt:
         """See `BudgetManager.settle`."""
-        with _hold_stands():
+        try:
             receipt = self._settled(call, tuple(entries))
+        except (InvalidAmountError, UnknownModelError) as error:
+            _say_that_the_hold_stands(error)
+            raise
         self.events.booked(receipt)
         return receipt
 
     def _settled(self, call: Settle, entries: tuple[Entry, ...]) -> Receipt:
         if call.model is not None:
             check_id(call.model, "model")
-        price = self._pricer(call)
+        content = call.content_of_cost()
+        price = self._pricer(call, content)
         end = partial(
             self.guard.settle,
             call.reservation_id,
             tokens=call.tokens,
             idempotency_key=call.idempotency_key,
-            content=call.content_of_cost(),
+            content=content,
             entries=entries,
             memo=call.memo(),
         )
@@ -139,8 +142,8 @@ class Verbs:
             return subject
         return Subject(subject.user, subject.project, self.pricing.canonical(subject.model), subject.tags)
 
-    def _pricer(self, call: Spend | Settle) -> Price:
-        return costs.pricer(self.pricing, call.content_of_cost(), call.report, prefer_reported=self.prefers_reported)
+    def _pricer(self, call: Spend | Settle, content: Content) -> Price:
+        return costs.pricer(self.pricing, content, call.report, prefer_reported=self.prefers_reported)
 
     def _fits(self, call: Reserve) -> Callable[[Balance], int] | None:
         """What tells the longest answer that a balance still pays, where the call is priced by its tokens."""
@@ -149,17 +152,12 @@ class Verbs:
         return partial(costs.fitting, self.pricing, call.model, call.input_tokens, call.max_output_tokens)
 
 
-@contextmanager
-def _hold_stands() -> Iterator[None]:
-    """Say with whatever cannot be booked what becomes of the money that is held."""
-    try:
-        yield
-    except (InvalidAmountError, UnknownModelError) as error:
-        error.args = (
-            f"{error}; nothing was booked, and what is held stays held until it is settled (with a cost or token "
-            "counts), released, or lapses",
-        )
-        raise
+def _say_that_the_hold_stands(error: BudgetError) -> None:
+    """Say with what cannot be booked what becomes of the money that is held."""
+    error.args = (
+        f"{error}; nothing was booked, and what is held stays held until it is settled (with a cost or token "
+        "counts), released, or lapses",
+    )
 
 
 def _priced_first(price: Price, entries: Sequence[Entry], end: Callable[[Price], T]) -> T:
