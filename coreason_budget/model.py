@@ -173,6 +173,10 @@ class Memo:
     price: str = ""
     reference: str = ""
 
+    def over(self, before: Memo, price: str | None = None) -> Memo:
+        """The same, with what it does not say as it was said before; ``price`` where something else priced it."""
+        return Memo(self.price or before.price if price is None else price, self.reference or before.reference)
+
 
 NO_MEMO = Memo()
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from attrs import asdict, evolve
+from attrs import evolve
 
 from coreason_budget.errors import InvalidAmountError, LedgerCorruptError
 from coreason_budget.ledger.base import Charge, End, Priced, Refused, Reserve
@@ -113,16 +113,15 @@ def _close(request: End, now_us: int, record: Record) -> Change:
 
 def _booked(request: End, record: Record) -> tuple[Amounts, Memo]:
     """What an ending books, and what is kept beside it: what it does not say stays as the reserve said it."""
-    memo = Memo(**{field: told or getattr(record.memo, field) for field, told in asdict(request.memo).items()})
     if request.verb == "lapse":
-        return _lapsed_amounts(record), memo
+        return _lapsed_amounts(record), request.memo.over(record.memo)
     if request.verb == "release":
-        return NOTHING, evolve(memo, price="")
+        return NOTHING, request.memo.over(record.memo, price="")
     cost = request.cost(record.model)
     priced = cost if isinstance(cost, Priced) else Priced(cost)
     told = (priced.tokens, request.tokens, record.amounts.tokens)
     tokens = next(count for count in told if count is not None)
-    return Amounts(priced.nanos, tokens, record.amounts.requests), evolve(memo, price=priced.price)
+    return Amounts(priced.nanos, tokens, record.amounts.requests), request.memo.over(record.memo, price=priced.price)
 
 
 def lapse(record: Record, now_us: int) -> Change:
