@@ -30,35 +30,12 @@ _UNBILLED = frozenset(
 _HIDDEN = "automatic_function_calling_history"
 
 
-# A level without any of these tells no fee, and most answers have none: each of them is read below.
-_TELLING = frozenset(
-    {
-        "automatic_function_calling_history",
-        "svg_usage",
-        "output",
-        "tool_usage",
-        "additional_kwargs",
-        "candidates",
-        "vertex_ai_grounding_metadata",
-        "response_metadata",
-        "providerMetadata",
-        "grounding_metadata",
-        "groundingMetadata",
-    }
-)
-
-
 def fees_beside(around: Iterable[Fields]) -> dict[str, int]:
     """Give the fees that the levels around a usage tell, by bucket.
 
     Raises:
         InvalidAmountError: A tool ran that nobody knows, or that is billed by another model; names it.
     """
-    telling = [level for level in around if not _TELLING.isdisjoint(level)]
-    return _fees_of(telling) if telling else {}
-
-
-def _fees_of(around: Iterable[Fields]) -> dict[str, int]:
     found: Counter[str] = Counter()
     for level in around:
         if _HIDDEN in level:
@@ -71,7 +48,8 @@ def _fees_of(around: Iterable[Fields]) -> dict[str, int]:
             found.update(_reported(tools))
         if "additional_kwargs" in level or "parts" in level:
             found.update(_listed(list(_said(level)), {}))
-    found.update(_grounding(around))
+    if grounded := _grounding(around):
+        found.update(grounded)
     return dict(found)
 
 
@@ -165,10 +143,15 @@ def _grounding(levels: Iterable[Fields]) -> Mapping[str, int]:
 
 def _grounded(level: Fields) -> Iterator[Any]:
     """Give what grounded an answer: of each candidate, or where frameworks put that of the first."""
-    candidates, listed = level.get("candidates"), level.get("vertex_ai_grounding_metadata")
-    places = [level, fields_of(level.get("response_metadata"))]
-    places += map(fields_of, candidates if isinstance(candidates, list | tuple) else ())
-    places.append(fields_of(fields_of(level.get("providerMetadata")).get("google")))
+    places = [level]
+    if "response_metadata" in level:
+        places.append(fields_of(level["response_metadata"]))
+    if isinstance(candidates := level.get("candidates"), list | tuple):
+        places += map(fields_of, candidates)
+    if "providerMetadata" in level:
+        places.append(fields_of(fields_of(level["providerMetadata"]).get("google")))
     for place in places:
-        yield place.get("grounding_metadata") or place.get("groundingMetadata")
-    yield from listed if isinstance(listed, list | tuple) else ()
+        if found := place.get("grounding_metadata") or place.get("groundingMetadata"):
+            yield found
+    if isinstance(listed := level.get("vertex_ai_grounding_metadata"), list | tuple):
+        yield from listed
