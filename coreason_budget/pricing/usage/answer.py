@@ -47,8 +47,6 @@ _SERVICES = {
 _PLAIN = ("", STANDARD, "global", "not_available")
 _METADATA = ("response_metadata", "provider_details", "response")
 _TIERS = ("service_tier", "serviceTier", "traffic_type", "trafficType")
-# A level without any of these tells nothing of the service.
-_OF_SERVICE = frozenset({*_TIERS, "performanceConfig", "speed", "inference_geo", "custom_id", "object"})
 _MODELS = ("model", "model_name", "modelVersion", "model_version", "modelId", "model_id", "response_model")
 
 
@@ -79,8 +77,6 @@ class Found:
         """
         tier = speed = region = ""
         for level in self.levels:
-            if _OF_SERVICE.isdisjoint(level):
-                continue
             if "performanceConfig" in level and (latency := _latency(level)) not in _PLAIN:
                 return latency
             for name in _TIERS:
@@ -88,8 +84,10 @@ class Found:
                     tier = _tier(level[name])
             if _is_of_batch(level):
                 asked = BATCH
-            speed = speed or word(level.get("speed"))
-            region = region or word(level.get("inference_geo"))
+            if not speed and "speed" in level:
+                speed = word(level["speed"])
+            if not region and "inference_geo" in level:
+                region = word(level["inference_geo"])
         tier = _SERVICES.get(tier, tier)
         if not tier or (asked == BATCH and tier == STANDARD):
             tier = _SERVICES.get(asked, asked)
