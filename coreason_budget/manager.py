@@ -1,38 +1,29 @@
-"""BudgetManager: the front door. Puts settings, prices, guard and ledger together, and speaks USD."""
+"""BudgetManager: the front door. Every verb, in USD."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, cast, overload
 
 from coreason_budget import costs
+from coreason_budget.assembly import assemble
 from coreason_budget.calls import Call, Check, Release, Reserve, Settle, Spend
-from coreason_budget.config import BudgetConfig, hide_password
-from coreason_budget.errors import BudgetExceededError, ConfigError
-from coreason_budget.events.hooks import Chain, Hooks
-from coreason_budget.events.log import EventLog
+from coreason_budget.config import BudgetConfig
+from coreason_budget.errors import BudgetExceededError
+from coreason_budget.events.hooks import Hooks
 from coreason_budget.former import FormerNames
-from coreason_budget.guard import BudgetGuard, receipt_of
 from coreason_budget.inputs import UsageObject
-from coreason_budget.ledger import Backend, open_ledger
+from coreason_budget.ledger import Backend
 from coreason_budget.ledger.base import Clock
-from coreason_budget.limits import Limit, LimitBook, LiveBook
-from coreason_budget.limits.uncounted import UncountedTokens
 from coreason_budget.model import Amounts, Balance, Entry, Receipt, Subject, Verdict
 from coreason_budget.money import Usd
 from coreason_budget.payer import acting_for, bind, paying
-from coreason_budget.pricing import PricingEngine
 from coreason_budget.pricing.price import STANDARD
-from coreason_budget.reservation import Reservation
-from coreason_budget.verbs import Verbs
-from coreason_budget.windows import Calendar
+from coreason_budget.reservation import Reservation, exception_types
 
 if TYPE_CHECKING:
     from coreason_budget.books.front import BudgetBooks
-    from coreason_budget.outbox import Outbox
 
 _log = logging.getLogger("coreason_budget")
 _log.addHandler(logging.NullHandler())
@@ -64,34 +55,10 @@ class BudgetManager(FormerNames):
         clock: Clock | None = None,
         hooks: Iterable[Hooks] = (),
     ) -> None:
-        if ledger is not None and clock is not None:
-            raise ConfigError("clock: give it to the ledger that you pass", field="clock")
-        self.config = config if config is not None else BudgetConfig()
-        self._events = Chain([EventLog(), *hooks])
-        self.pricing = PricingEngine(
-            self.config.model_price_overrides, self.config.prices_file, self.config.model_aliases
-        )
-        timezone, limits = _limits(self.config, self.pricing)
-        book = LiveBook(LimitBook(limits, Calendar(timezone)))
-        self.ledger = ledger if ledger is not None else _ledger(self.config, timezone, clock or int)
-        self._url = hide_password(self.config.url) if ledger is None else None
-        self.outbox: Outbox | None = None
-        if self.config.outbox is not None:
-            self._put_outbox(self.config.outbox, book, clock or int)
-        self.guard = BudgetGuard(
-            self.ledger,
-            book,
-            ttl_s=self.config.reservation_ttl_s,
-            on_lapse=self.config.on_lapse,
-            required_scopes=self.config.required_scopes,
-        )
-        self._verbs = Verbs(
-            self.pricing,
-            self.guard,
-            self._events,
-            UncountedTokens(self.config.uncounted_tokens),
-            self.config.prefer_reported_cost,
-        )
+        parts = assemble(config if config is not None else BudgetConfig(), ledger, clock, hooks)
+        self.config, self.pricing, self.guard = parts.config, parts.pricing, parts.guard
+        self.ledger, self.outbox, self._url = parts.ledger, parts.outbox, parts.url
+        self._verbs = parts.verbs
 
     @overload
     def run(self, call: Check) -> Verdict: ...
@@ -287,7 +254,7 @@ class BudgetManager(FormerNames):
             InvalidAmountError, InvalidIdError: A bad input; nothing is held.
             TypeError: ``release_on`` is not of exception classes; nothing is held.
         """
-        surely_unbilled = _exception_types(release_on)
+        surely_unbilled = exception_types(release_on)
         call = Reserve(
             **paying(user_id, project_id, model, tags),
             cost=cost,
@@ -377,58 +344,3 @@ class BudgetManager(FormerNames):
     def close(self) -> None:
         """Give the ledger's connections back."""
         self.ledger.close()
-
-    def _put_outbox(self, path: Path, limits: LiveBook, clock: Clock) -> None:
-        from coreason_budget.outbox import Store, open_outbox
-
-        self.ledger = with_outbox = open_outbox(
-            Store(path, self.config.namespace, self.config.ledger_timeout_s),
-            self.ledger,
-            limits,
-            pricer=partial(costs.pricer, self.pricing, prefer_reported=self.config.prefer_reported_cost),
-            delivered=lambda op_id, outcome: self._events.booked(receipt_of(op_id, outcome)),
-            clock=clock,
-        )
-        self.outbox = with_outbox.outbox
-
-
-def _exception_types(
-    release_on: type[BaseException] | tuple[type[BaseException], ...],
-) -> tuple[type[BaseException], ...]:
-    kinds = release_on if isinstance(release_on, tuple) else (release_on,)
-    # Found out in the block's exit, it would hide the caller's own exception.
-    if not all(isinstance(kind, type) and issubclass(kind, BaseException) for kind in kinds):
-        raise TypeError(f"release_on: must be an exception class or a tuple of them, not {release_on!r}")
-    return kinds
-
-
-def _ledger(config: BudgetConfig, timezone: str, clock: Clock) -> Backend:
-    ledger = open_ledger(
-        config.url,
-        namespace=config.namespace,
-        timezone=timezone,
-        timeout_s=config.ledger_timeout_s,
-        clock=clock,
-        journal_length=config.journal_length,
-        allow_eviction=config.allow_eviction,
-    )
-    _log.info("budgets are kept in %s", hide_password(config.url))
-    return ledger
-
-
-def _limits(config: BudgetConfig, pricing: PricingEngine) -> tuple[str, list[Limit]]:
-    """The time zone and the limits: the file's, and the daily ones where it says nothing of them."""
-    if config.limits_file is None:
-        return config.timezone, list(config.daily_limits)
-    from coreason_budget.limits.file import read_limits_file
-
-    file = read_limits_file(config.limits_file, pricing.canonical, pricing.close_to_unknown)
-    for odd in file.doubts:
-        _log.warning("limits_file: %s", odd)
-    if file.timezone and config.timezone not in (file.timezone, "UTC"):
-        raise ConfigError(
-            f"timezone: {config.timezone} is set, but {config.limits_file} says {file.timezone}; set one of them",
-            field="timezone",
-        )
-    said = {limit.place for limit in file.limits}
-    return file.timezone or config.timezone, [*file.limits, *(d for d in config.daily_limits if d.place not in said)]

@@ -179,3 +179,18 @@ class Reservation(Handle, Awaited):
             getattr(self._ender, verb)(self.id, entries=self._hold.entries)
         except Exception as failure:
             _log.warning("reservation %s could not be ended and will lapse: %s", self.id, failure)
+
+
+def exception_types(
+    release_on: type[BaseException] | tuple[type[BaseException], ...],
+) -> tuple[type[BaseException], ...]:
+    """Give what a block may be left by, as a tuple.
+
+    Raises:
+        TypeError: It is not of exception classes.
+    """
+    kinds = release_on if isinstance(release_on, tuple) else (release_on,)
+    # Found out in the block's exit, it would hide the caller's own exception.
+    if not all(isinstance(kind, type) and issubclass(kind, BaseException) for kind in kinds):
+        raise TypeError(f"release_on: must be an exception class or a tuple of them, not {release_on!r}")
+    return kinds

@@ -83,7 +83,11 @@ MAY_IMPORT = {
     "costs": ("errors", "ids", "money", "model", "calls", "pricing", "ledger.base"),
     "verbs": (*_LAYERS, "calls", "costs", "events", "guard", "ledger.base", "pricing"),
     "outbox": (*_LAYERS, *_RULES, "ledger.wrapped", "storage"),
+    "assembly": (
+        *_LAYERS, "config", "ledger", "ledger.base", "guard", "pricing", "costs", "outbox", "events", "verbs",
+    ),
     "manager": (
+        "assembly",
         *_LAYERS, "config", "former", "ledger", "ledger.base", "guard", "reservation", "pricing", "costs",
         "outbox", "books", "events", "calls", "inputs", "payer", "verbs",
     ),
@@ -103,7 +107,19 @@ MAY_IMPORT = {
 }  # fmt: skip
 
 # What has to know a ledger from inside; everybody else asks the manager, or its books.
-KNOW_A_LEDGER = ("ledger", "refusals", "guard", "costs", "verbs", "outbox", "books", "manager", "testing", "config")
+KNOW_A_LEDGER = (
+    "ledger",
+    "refusals",
+    "guard",
+    "costs",
+    "verbs",
+    "outbox",
+    "books",
+    "assembly",
+    "manager",
+    "testing",
+    "config",
+)
 
 # A library from outside -> the only places that may import it.
 ONLY_IN = {
