@@ -10,11 +10,12 @@ ended again; what books spend is carried through; a hold whose block is cancelle
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import AsyncIterable, Callable, Coroutine, Generator
 from concurrent.futures import Future
 from functools import partial, wraps
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, TypeVar, overload
+from weakref import ref
 
 from coreason_budget import background, manager, reservation
 from coreason_budget.books.front import BudgetBooks
@@ -23,6 +24,7 @@ from coreason_budget.config import BudgetConfig
 from coreason_budget.model import Receipt, Verdict
 from coreason_budget.payer import acting_for, bind
 from coreason_budget.pricing import PricingEngine
+from coreason_budget.streaming import AsyncStream, Meter
 from coreason_budget.threads import Abandon, Awaiting, Threads, awaited, carry_through, drop, iterated
 
 # Where calls wait for each other anyway, more threads only take the lock from each other.
@@ -54,11 +56,32 @@ class Reservation(reservation.Handle, Awaiting[reservation.Reservation]):
     """
 
     def __init__(self, sync: reservation.Reservation, threads: Threads | None) -> None:
-        reservation.Handle.__init__(self, sync._hold, sync._release_on)
         Awaiting.__init__(self, sync, threads)
+        reservation.Handle.__init__(self, sync._hold, sync._release_on)
+        self._stream: Callable[[], AsyncStream[Any] | None] = lambda: None
+
+    @property
+    def _attempted(self) -> bool:
+        return self.sync._attempted
+
+    @_attempted.setter
+    def _attempted(self, value: bool) -> None:
+        self.sync._attempted = value
 
     settle = _ending(reservation.Reservation.settle)
     release = _ending(reservation.Reservation.release)
+
+    def stream(
+        self,
+        chunks: AsyncIterable[T],
+        *,
+        usage_of: Callable[[T], object] | None = None,
+        text_of: Callable[[T], str] | None = None,
+    ) -> AsyncStream[T]:
+        """Pass an asynchronous stream on, and settle by it. See `coreason_budget.Reservation.stream`."""
+        stream = AsyncStream(chunks, Meter(self.sync, usage_of, text_of), partial(self.wait, abandon=carry_through))
+        self._stream = ref(stream)
+        return stream
 
     async def __aenter__(self) -> Reservation:
         return self
@@ -66,6 +89,8 @@ class Reservation(reservation.Handle, Awaiting[reservation.Reservation]):
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if (stream := self._stream()) is not None:
+            await stream.left(error)
         if isinstance(error, GeneratorExit) and not self._attempted:
             # Nobody may be there to wait: this may be a destructor, or its loop closed.
             background.later(partial(self.sync.end_quietly, "lapse"))

@@ -13,6 +13,7 @@ from coreason_budget.model import Amounts, Balance
 from coreason_budget.money import MAX_OPERATION_NANOS
 from coreason_budget.pricing import PricingEngine
 from coreason_budget.pricing.price import STANDARD
+from coreason_budget.pricing.tokens import text_tokens
 from coreason_budget.pricing.usage import Report
 
 
@@ -68,6 +69,14 @@ def fitting(
 ) -> int:
     """Give the largest output limit whose `bound` fits one balance."""
     return affordable(pricing, (balance,), model, input_tokens, max_output_tokens)
+
+
+def produced(pricing: PricingEngine, call: Reserve, text: str) -> tuple[int, int] | None:
+    """Give the input's bound of a call and the tokens of what it has produced; None where it is not by tokens."""
+    if call.model is None or call.input_tokens is None:
+        return None
+    counted = text_tokens(text, pricing.card(call.model).encoding)
+    return call.input_tokens, counted if call.max_output_tokens is None else min(counted, call.max_output_tokens)
 
 
 def pricer(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, cast, overload
 
 from coreason_budget import costs
@@ -79,7 +80,7 @@ class BudgetManager(FormerNames):
             case Spend():
                 return self._verbs.spend(call)
             case Reserve():
-                return Reservation(self, self._verbs.reserve(call))
+                return self._reserved(call)
             case Settle():
                 return self._verbs.settle(call)
             case Release():
@@ -264,7 +265,7 @@ class BudgetManager(FormerNames):
             reference=reference,
             idempotency_key=idempotency_key,
         )
-        return Reservation(self, self._verbs.reserve(call), surely_unbilled)
+        return self._reserved(call, surely_unbilled)
 
     def settle(
         self,
@@ -344,3 +345,6 @@ class BudgetManager(FormerNames):
     def close(self) -> None:
         """Give the ledger's connections back."""
         self.ledger.close()
+
+    def _reserved(self, call: Reserve, release_on: tuple[type[BaseException], ...] = ()) -> Reservation:
+        return Reservation(self, self._verbs.reserve(call), release_on, partial(costs.produced, self.pricing, call))

@@ -389,6 +389,7 @@ class Receipt(Awaited, _Standing):
         reservation_id: The reservation that ended, None for a charge.
         before: Of a correction, what stood booked until then; else None.
         reference: The caller's own name for it, None where it has none.
+        estimated: A stream was cut, and what was produced until then is counted, not told by its provider.
     """
 
     op_id: str
@@ -399,6 +400,7 @@ class Receipt(Awaited, _Standing):
     reservation_id: str | None = None
     before: Amounts | None = None
     reference: str | None = None
+    estimated: bool = False
 
     def __repr__(self) -> str:
         amounts = self.amounts

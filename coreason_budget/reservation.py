@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
 from types import TracebackType
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from weakref import ref
 
 from coreason_budget.awaited import Awaited, advise_aio
 from coreason_budget.errors import ReservationNotSettledError
@@ -14,6 +16,10 @@ from coreason_budget.model import Balance, Entry, Hold, Receipt
 from coreason_budget.moments import to_moment
 from coreason_budget.money import Usd, to_usd
 
+if TYPE_CHECKING:
+    from coreason_budget.streaming import Stream
+
+T = TypeVar("T")
 _log = logging.getLogger("coreason_budget")
 
 
@@ -101,7 +107,16 @@ class Handle:
                 reservation_id=self.id,
                 reason="not settled",
             )
+        return self.verb_after(error)
+
+    def verb_after(self, error: BaseException) -> str:
+        """The verb that ends a call which raised: ``lapse``, for the provider may have billed, or ``release``."""
         return "release" if isinstance(error, self._release_on) else "lapse"
+
+    def attempt(self) -> bool:
+        """Take it upon oneself to end it; False if somebody did before. Leaving the block then sends nothing."""
+        attempted, self._attempted = self._attempted, True
+        return not attempted
 
 
 class Reservation(Handle, Awaited):
@@ -113,9 +128,18 @@ class Reservation(Handle, Awaited):
     nothing is sent. Leaving without either raises `ReservationNotSettledError`.
     """
 
-    def __init__(self, ender: Ender, hold: Hold, release_on: tuple[type[BaseException], ...] = ()) -> None:
+    def __init__(
+        self,
+        ender: Ender,
+        hold: Hold,
+        release_on: tuple[type[BaseException], ...] = (),
+        produced: Callable[[str], tuple[int, int] | None] = lambda text: None,
+    ) -> None:
         super().__init__(hold, release_on)
         self._ender = ender
+        self._stream: Callable[[], Stream[Any] | None] = lambda: None
+        self.produced = produced
+        """The bound of its input and the tokens of an output, None where it named no model or no input."""
 
     def settle(
         self,
@@ -152,6 +176,33 @@ class Reservation(Handle, Awaited):
         self._attempted = True
         return self._ender.release(self.id, idempotency_key=idempotency_key, entries=self._hold.entries)
 
+    def stream(
+        self,
+        chunks: Iterable[T],
+        *,
+        usage_of: Callable[[T], object] | None = None,
+        text_of: Callable[[T], str] | None = None,
+    ) -> Stream[T]:
+        """Pass a stream on, and settle by it: by the last usage it tells, or if it is cut, by what was produced.
+
+        It ends once, however it does: at its end, by an exception, a close, a break, or when it is dropped. One
+        that is cut without a usage is booked at the input's bound and the output counted, and its receipt is
+        ``estimated``; where no model and input were named, it ends as its lapse would.
+
+        Args:
+            chunks: What comes: text, or chunks as a provider sends them.
+            usage_of: Gives the usage that a chunk tells, None if none; by default it is looked for.
+            text_of: Gives what of the answer a chunk brings; by default it is looked for.
+
+        Raises:
+            ReservationNotSettledError: At its end, if it told no usage; the hold stays, and can be settled.
+        """
+        from coreason_budget.streaming import Meter, Stream
+
+        stream = Stream(chunks, Meter(self, usage_of, text_of))
+        self._stream = ref(stream)
+        return stream
+
     def __enter__(self) -> Reservation:
         return self
 
@@ -167,6 +218,8 @@ class Reservation(Handle, Awaited):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if (stream := self._stream()) is not None:
+            stream.left(error)
         if verb := self._ending(error):
             self.end_quietly(verb)
 

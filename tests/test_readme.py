@@ -13,6 +13,7 @@ import textwrap
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,6 +25,7 @@ from attrs import fields
 from coreason_budget import BudgetManager
 from coreason_budget.config import PREFIX, BudgetConfig, describe
 from coreason_budget.limits.file import read_limits_file
+from tests.aio.kit import until_background_is_done
 from tests.server.service import Service
 from tests.shapes.fake.openai import CHAT_USAGE, RESPONSE_USAGE, chat, response, responses
 from tests.shapes.fake.server import provider
@@ -161,13 +163,20 @@ def test_the_recipe_for_a_stream_settles_with_its_last_usage() -> None:
         counts = {"prompt_tokens": 1200, "completion_tokens": 300, "total_tokens": 1500}
         yield SimpleNamespace(text="", usage=counts, model="gpt-4o")
 
-    recipe = textwrap.indent(literal_after("Settle with the last chunk", PAGES["coreason_budget"]), "    ")
+    recipe = textwrap.indent(literal_after("Pass it on through its reservation", PAGES["coreason_budget"]), "    ")
     client = SimpleNamespace(chat=SimpleNamespace(completions=SimpleNamespace(create=create)))
     budget = BudgetManager(BudgetConfig(ledger_url="memory://"))
     names: dict[str, Any] = {"budget": budget, "client": client, "user": "alice", "n": 1200, "messages": []}
     exec(f"def chunks():\n{recipe}", names)
     assert "".join(chunk.text for chunk in names["chunks"]()) == "Hello"
     assert {b.scope: (str(b.spent), b.reserved) for b in budget.usage("alice")}["user/alice"] == ("0.006", 0)
+    reader = names["chunks"]()
+    next(reader)
+    reader.close()
+    until_background_is_done()
+    (account,) = [b for b in budget.usage("alice") if b.scope == "user/alice"]
+    assert Decimal("0.009") < account.spent < Decimal("0.0091"), "the input and what was read"
+    assert account.reserved == 0
 
 
 def test_the_limits_files_are_read(tmp_path: Path) -> None:
