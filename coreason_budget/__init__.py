@@ -45,4 +45,4 @@ __all__ = [
     "UnknownModelError",
 ]
 
-__version__ = "0.5.0"
+__version__ = "0.6.0.dev0"
