@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from coreason_budget import costs
-from coreason_budget.config import BudgetConfig, hide_password
+from coreason_budget.config import BudgetConfig
 from coreason_budget.errors import ConfigError
 from coreason_budget.events.hooks import Chain, Hooks
 from coreason_budget.events.log import EventLog
 from coreason_budget.guard import BudgetGuard, receipt_of
 from coreason_budget.ledger import Backend, open_ledger
 from coreason_budget.ledger.base import Clock
+from coreason_budget.ledger.urls import hide_password
 from coreason_budget.limits import Limit, LimitBook, LiveBook
 from coreason_budget.limits.uncounted import UncountedTokens
 from coreason_budget.pricing import PricingEngine

@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 from attrs import NOTHING, fields
 
-from coreason_budget import config as config_module
-from coreason_budget.config import BudgetConfig, describe, environment_name, hide_password
+from coreason_budget import settings
+from coreason_budget.config import BudgetConfig, describe
 from coreason_budget.errors import ConfigError
 from coreason_budget.ledger import open_ledger
+from coreason_budget.ledger.urls import hide_password
 from coreason_budget.limits import Limit
+from coreason_budget.settings import environment_name
 from coreason_budget.testing.fork import in_fork
 
 FIELDS = tuple(field.name for field in fields(BudgetConfig))
@@ -357,8 +359,8 @@ def test_a_folder_that_may_not_be_entered_is_named(tmp_path, monkeypatch):
 def test_a_dotenv_is_read_once(monkeypatch):
     """For all settings of a configuration, and again for the next; listing them reads once more."""
     _dotenv(port="81")
-    read, times = config_module.dotenv_values, []
-    monkeypatch.setattr(config_module, "dotenv_values", lambda *args, **more: times.append(1) or read(*args, **more))
+    read, times = settings.dotenv_values, []
+    monkeypatch.setattr(settings, "dotenv_values", lambda *args, **more: times.append(1) or read(*args, **more))
     made = BudgetConfig()
     assert len(times) == 1
     describe(made)

@@ -53,7 +53,8 @@ MAY_IMPORT = {
     "limits": ("errors", "ids", "money", "model", "windows"),
     "limits.file": (*_LAYERS, "yaml_nodes"),
     "yaml_nodes": ("errors",),
-    "config": (*_LAYERS, "ledger.urls"),
+    "settings": (*_LAYERS, "ledger.urls"),
+    "config": (*_LAYERS, "ledger.urls", "settings"),
     "storage": ("errors",),
     "ledger.named": ("model",),
     "ledger.record": (*_LAYERS, "ledger.named"),
@@ -85,7 +86,8 @@ MAY_IMPORT = {
     "verbs": (*_LAYERS, "calls", "costs", "events", "guard", "ledger.base", "pricing"),
     "outbox": (*_LAYERS, *_RULES, "ledger.wrapped", "storage"),
     "assembly": (
-        *_LAYERS, "config", "ledger", "ledger.base", "guard", "pricing", "costs", "outbox", "events", "verbs",
+        *_LAYERS, "config", "ledger", "ledger.base", "ledger.urls", "guard", "pricing", "costs", "outbox", "events",
+        "verbs",
     ),
     "manager": (
         "assembly",
@@ -97,8 +99,8 @@ MAY_IMPORT = {
     "events": ("errors", "model", "refusals"),
     "wire": ("errors", "ids", "moments", "money", "model", "reservation", "books.values", "calls", "inputs"),
     "server": ("", *_FRONT, "wire"),
-    "cli": ("", *_FRONT, "wire", "books", "pricing"),
-    "cli.service": ("", *_FRONT, "wire", "cli", "server"),
+    "cli": ("", *_FRONT, "settings", "wire", "books", "pricing"),
+    "cli.service": ("", *_FRONT, "settings", "wire", "cli", "server"),
     "__main__": ("cli",),
     "integrations": (
         "aio", "background", "errors", "ids", "money", "manager", "pricing", "reservation", "threads",
@@ -119,6 +121,7 @@ KNOW_A_LEDGER = (
     "assembly",
     "manager",
     "testing",
+    "settings",
     "config",
 )
 
@@ -135,7 +138,7 @@ ONLY_IN = {
     "genai_prices": ("pricing.refresh.genai",),
     "click": ("cli", "pricing.refresh.__main__"),
     "pytest": ("testing",),
-    "dotenv": ("config",),
+    "dotenv": ("settings",),
     "sqlite3": ("ledger.sqlite", "outbox.store", "storage"),
 }
 HEAVY = ("redis", "flask", "werkzeug", "yaml", "tiktoken", "click", "gunicorn", "pytest", "sqlite3", "openai")

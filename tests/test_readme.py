@@ -23,8 +23,9 @@ import pytest
 from attrs import fields
 
 from coreason_budget import BudgetManager
-from coreason_budget.config import PREFIX, BudgetConfig, describe
+from coreason_budget.config import BudgetConfig, describe
 from coreason_budget.limits.file import read_limits_file
+from coreason_budget.settings import PREFIX
 from tests.aio.kit import until_background_is_done
 from tests.server.service import Service
 from tests.shapes.fake.openai import CHAT_USAGE, RESPONSE_USAGE, chat, response, responses

@@ -13,9 +13,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from coreason_budget.cli import cli
-from coreason_budget.config import BudgetConfig, describe, hide_password
+from coreason_budget.config import BudgetConfig, describe
 from coreason_budget.errors import BudgetError, ConfigError
 from coreason_budget.ledger import open_ledger
+from coreason_budget.ledger.urls import hide_password
 
 # Of no URL, host, message or exception; the digits are too many for a port.
 WORDS = ("zqxj1", "vwkq2", "ЖдЯж", "77889901", "QZQZ")

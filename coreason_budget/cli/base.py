@@ -14,9 +14,10 @@ from typing import Any
 import click
 
 from coreason_budget import __version__
-from coreason_budget.config import BudgetConfig, environment_name
+from coreason_budget.config import BudgetConfig
 from coreason_budget.errors import BudgetError, LedgerUnavailableError
 from coreason_budget.manager import BudgetManager
+from coreason_budget.settings import environment_name
 from coreason_budget.wire.outcomes import kind_of
 from coreason_budget.wire.problems import problem_of
 

@@ -9,7 +9,8 @@ import click
 from attrs import asdict, fields_dict
 
 from coreason_budget.cli.base import Command, cli, command, failing, table
-from coreason_budget.config import BudgetConfig, describe, environment_name
+from coreason_budget.config import BudgetConfig, describe
+from coreason_budget.settings import environment_name
 from coreason_budget.wire.outcomes import WRONG
 
 

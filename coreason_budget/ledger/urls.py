@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -24,11 +25,13 @@ class Scheme:
     Attributes:
         shown: How such a URL is written.
         open: Opens one.
+        place: What its rest looks like where it is surely one, as a regular expression.
         is_shared: Whether processes that open the same URL share its budgets.
     """
 
     shown: str
     open: Open
+    place: str
     is_shared: bool = True
 
 
@@ -53,15 +56,17 @@ def _memory(url: str, *, allow_eviction: bool, namespace: str, timezone: str, **
 
 
 _LONGEST = 20
+_HOST = r"([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])?(:[0-9]{1,5})?(/[0-9]*)?"
+_FILE = "/.*"
 
 SCHEMES = {
-    "redis": Scheme("redis://", _redis),
-    "rediss": Scheme("rediss://", _redis),
-    "valkey": Scheme("valkey://", _redis),
-    "valkeys": Scheme("valkeys://", _redis),
-    "unix": Scheme("unix://", _redis),
-    "sqlite": Scheme("sqlite:///path", _sqlite),
-    "memory": Scheme("memory://", _memory, is_shared=False),
+    "redis": Scheme("redis://", _redis, _HOST),
+    "rediss": Scheme("rediss://", _redis, _HOST),
+    "valkey": Scheme("valkey://", _redis, _HOST),
+    "valkeys": Scheme("valkeys://", _redis, _HOST),
+    "unix": Scheme("unix://", _redis, _FILE),
+    "sqlite": Scheme("sqlite:///path", _sqlite, _FILE),
+    "memory": Scheme("memory://", _memory, "/*", is_shared=False),
 }
 
 
@@ -94,6 +99,24 @@ def file_of(url: str) -> Path | None:
         ConfigError: No URL of a ledger.
     """
     return Path(_path(url)).absolute() if scheme_of(url) is SCHEMES["sqlite"] else None
+
+
+def hide_password(url: str | None) -> str | None:
+    """A URL as it may be shown: without user, password and options, and nothing where it is not surely one."""
+    if url is None:
+        return None
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme.lower() not in SCHEMES:
+        return "***"
+    who, at, place = rest.rpartition("@")
+    # A sign of a password that is not percent-encoded: where it ends nobody knows.
+    if at and (rest.count("@") > 1 or not re.fullmatch(r"[^/?#]*", who)) and not rest.startswith("/"):
+        return f"{scheme}://***"
+    if rest.startswith("/"):
+        at, place = "", rest
+    place = place.partition("?")[0]
+    shape = SCHEMES[scheme.lower()].place
+    return f"{scheme}://{'***@' if at else ''}{place if re.fullmatch(shape, place, re.DOTALL) else '***'}"
 
 
 def allowed() -> str:

@@ -18,7 +18,7 @@ import coreason_budget
 from coreason_budget import BudgetConfig, BudgetManager, LedgerUnavailableError, OutcomeUnknownError
 from coreason_budget.__main__ import main
 from coreason_budget.cli import cli
-from coreason_budget.config import environment_name
+from coreason_budget.settings import environment_name
 
 ROOT = Path(coreason_budget.__file__).parents[1]
 

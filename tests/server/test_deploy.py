@@ -10,7 +10,7 @@ import yaml
 from attrs import fields
 
 from coreason_budget import BudgetConfig
-from coreason_budget.config import environment_name
+from coreason_budget.settings import environment_name
 from tests.server.service import ROOT
 
 DEPLOY = ROOT / "deploy"
