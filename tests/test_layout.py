@@ -135,13 +135,15 @@ ONLY_IN = {
     "tiktoken": ("pricing.tokens",),
     "litellm": (),
     "openai": ("integrations.openai",),
+    "anthropic": ("integrations.anthropic",),
     "genai_prices": ("pricing.refresh.genai",),
     "click": ("cli", "pricing.refresh.__main__"),
     "pytest": ("testing",),
     "dotenv": ("settings",),
     "sqlite3": ("ledger.sqlite", "outbox.store", "storage"),
 }
-HEAVY = ("redis", "flask", "werkzeug", "yaml", "tiktoken", "click", "gunicorn", "pytest", "sqlite3", "openai")
+HEAVY = ("redis", "flask", "werkzeug", "yaml", "tiktoken", "click", "gunicorn", "pytest", "sqlite3", "openai",
+         "anthropic")  # fmt: skip
 
 
 def imports(name, source, is_package=False):

@@ -36,11 +36,13 @@ class Told:
         text: What of the answer it brought, as far as that can be read.
         has_usage: It counts what was used until then.
         is_last: The answer is whole with it.
+        hides: It stands for more than can be read of it: what was thought unseen, what a provider's tool brought in.
     """
 
     text: str = ""
     has_usage: bool = False
     is_last: bool = False
+    hides: bool = False
 
 
 @define
@@ -70,6 +72,7 @@ class Progress:
         if told.has_usage:
             self.usages.append(event)
         self.is_whole = self.is_whole or told.is_last
+        self.is_countable = self.is_countable and not told.hides
 
 
 @define(eq=False)
@@ -101,6 +104,7 @@ class Attempt:
             return
         if self.is_late:
             self._quietly(self._lapse)
+            _log.info("reservation %s: its answer comes later, and until then it counts as spent", self.reservation.id)
             return
         try:
             self.reservation.settle(usage=answer, service=self.service)

@@ -60,6 +60,7 @@ class Ask:
         why_hidden: Why its size cannot be told, empty where it can.
         least_output: The smallest limit that the provider takes.
         is_late: Its answer comes later, elsewhere.
+        most_usd: Gives the most that a call of several requests can cost, None where nobody can tell.
     """
 
     model: str | None
@@ -70,6 +71,7 @@ class Ask:
     why_hidden: str = ""
     least_output: int = 1
     is_late: bool = False
+    most_usd: Callable[[], Usd | None] = lambda: None
 
 
 @frozen
@@ -215,6 +217,8 @@ class Guard:
         return self._attempt(held, ask, model, read, progress)
 
     def _reserve_cap(self, ask: Ask, model: str | None) -> Reservation:
+        if (most := ask.most_usd()) is not None:
+            return self._reserve(most, model, None, None)
         if self.max_call_usd is None:
             raise InvalidAmountError(
                 f"max_call_usd: {ask.why_hidden}, so its size cannot be told from the request; pass guard(..., "

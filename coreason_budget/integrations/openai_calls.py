@@ -176,10 +176,11 @@ def _read_chat(event: Event) -> Told:
 
 
 def _read_response(event: Event) -> Told:
-    delta, response = event.get("delta"), event.get("response") or {}
-    text = delta if isinstance(delta, str) and "audio.delta" not in event.get("type", "") else ""
+    delta, response, kind = event.get("delta"), event.get("response") or {}, event.get("type", "")
+    text = delta if isinstance(delta, str) and "audio.delta" not in kind else ""
     usage = response.get("usage") is not None
-    return Told(text, usage, usage and response.get("status") not in ("in_progress", "queued"))
+    hides = "reasoning" in kind or (event.get("item") or {}).get("type") == "reasoning"
+    return Told(text, usage, usage and response.get("status") not in ("in_progress", "queued"), hides)
 
 
 def _read_usage(event: Event) -> Told:

@@ -12,6 +12,7 @@ import pytest
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", "")
     monkeypatch.setattr("openai._base_client.INITIAL_RETRY_DELAY", 0.0)
+    monkeypatch.setattr("anthropic._base_client.INITIAL_RETRY_DELAY", 0.0)
 
 
 @pytest.fixture(autouse=True, scope="module")

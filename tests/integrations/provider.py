@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 import httpx2
-from attrs import define, field
+from attrs import Factory, define, field
 
 from tests.shapes.fake.bill import Bill
 
@@ -41,6 +41,7 @@ class Provider:
         limit: Gives the output limit of a request.
         fates: What becomes of the tries.
         cut_at: After how many events a stream breaks that is cut.
+        worst: What a try costs at most, of which nobody hears: what it read may have been dearer, as into a cache.
     """
 
     answer: Callable[[JSON, str], JSON | Events]
@@ -51,12 +52,15 @@ class Provider:
     cut_at: int = 0
     requests: list[JSON] = field(factory=list)
     written: list[int] = field(factory=list)
+    unheard: list[int] = field(factory=list)
+    worst: Callable[[int, int], Bill] = field(default=Factory(lambda self: self.price, takes_self=True))
     open_streams: int = 0
 
     @property
     def billed_usd(self) -> Decimal:
         """All that was read and written, whoever got it."""
-        return sum((self.price(self.input_tokens, written).usd for written in self.written), Decimal(0))
+        heard = [self.price(self.input_tokens, written).usd for written in self.written]
+        return sum([*heard, *(self.worst(self.input_tokens, written).usd for written in self.unheard)], Decimal(0))
 
     def take(self, request: httpx2.Request, body: bytes) -> httpx2.Response | Iterator[bytes]:
         """Give a whole response, or the pieces of one that comes bit by bit."""
@@ -68,7 +72,7 @@ class Provider:
         if fate in ("refused", "broken"):
             return httpx2.Response(_STATUS[fate], json={"error": {"message": fate}}, headers=_SOON)
         if fate in ("gateway", "timeout"):
-            self.written.append(self.limit(asked))
+            self.unheard.append(self.limit(asked))
             if fate == "timeout":
                 raise httpx2.ReadTimeout("too late", request=request)
             return httpx2.Response(504, json={"error": {"message": fate}}, headers=_SOON)
