@@ -177,5 +177,6 @@ def _priced_first(price: Price, entries: Sequence[Entry], end: Callable[[Price],
     while True:
         try:
             return end(told)
-        except _UnpricedError as needed:
-            made[needed.model] = price(needed.model)
+        except _UnpricedError as asked:
+            model = asked.model
+        made[model] = price(model)
