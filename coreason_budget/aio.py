@@ -21,9 +21,9 @@ from coreason_budget import background, manager, reservation
 from coreason_budget.books.front import BudgetBooks
 from coreason_budget.calls import Check, Release, Reserve, Settle, Spend
 from coreason_budget.config import BudgetConfig
-from coreason_budget.model import Receipt, Verdict
 from coreason_budget.payer import acting_for, bind
 from coreason_budget.pricing import PricingEngine
+from coreason_budget.standing import Receipt, Verdict
 from coreason_budget.streaming import AsyncStream, Meter
 from coreason_budget.threads import Abandon, Awaiting, Threads, awaited, carry_through, drop, iterated
 

@@ -9,12 +9,13 @@ from coreason_budget.calls import Reserve, count_tokens
 from coreason_budget.errors import InvalidAmountError, LedgerCorruptError
 from coreason_budget.ids import check_count
 from coreason_budget.ledger.base import GIVEN, Priced
-from coreason_budget.model import Amounts, Balance
+from coreason_budget.model import Amounts
 from coreason_budget.money import MAX_OPERATION_NANOS
 from coreason_budget.pricing import PricingEngine
 from coreason_budget.pricing.price import STANDARD
 from coreason_budget.pricing.tokens import text_tokens
 from coreason_budget.pricing.usage import Report
+from coreason_budget.standing import Balance
 
 
 def bound(

@@ -15,9 +15,10 @@ from coreason_budget.ledger.base import UNPRICED, Charge, Correct, End, Ledger, 
 from coreason_budget.ledger.record import KEEP_CALLERS_US, KEEP_MADE_US, op_id_of
 from coreason_budget.ledger.rules import refusal
 from coreason_budget.limits import LimitBook, LiveBook
-from coreason_budget.model import NO_MEMO, Amounts, Balance, Entry, Hold, Memo, Receipt, Subject, Verdict
+from coreason_budget.model import NO_MEMO, Amounts, Entry, Memo, Subject
 from coreason_budget.money import MAX_ACCOUNT, MAX_OPERATION_NANOS
 from coreason_budget.refusals import Fits, amount_text, exceeded
+from coreason_budget.standing import Balance, Hold, Receipt, Verdict
 
 # A call of which its caller told nothing, and what it asks for all the same.
 _UNTOLD, _LEAST = Amounts(0, 0, 1), Amounts(1, 1, 1)

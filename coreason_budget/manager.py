@@ -17,11 +17,12 @@ from coreason_budget.former import FormerNames
 from coreason_budget.inputs import UsageObject
 from coreason_budget.ledger import Backend
 from coreason_budget.ledger.base import Clock
-from coreason_budget.model import Amounts, Balance, Entry, Receipt, Subject, Verdict
+from coreason_budget.model import Amounts, Entry, Subject
 from coreason_budget.money import Usd
 from coreason_budget.payer import acting_for, bind, paying
 from coreason_budget.pricing.price import STANDARD
 from coreason_budget.reservation import Reservation, exception_types
+from coreason_budget.standing import Balance, Receipt, Verdict
 
 if TYPE_CHECKING:
     from coreason_budget.books.front import BudgetBooks

@@ -9,8 +9,9 @@ from typing import TypeAlias
 
 from coreason_budget.errors import BudgetExceededError
 from coreason_budget.ledger.base import Refused
-from coreason_budget.model import Account, Amounts, Balance, balance_of
+from coreason_budget.model import Account, Amounts
 from coreason_budget.money import usd_text
+from coreason_budget.standing import Balance, balance_of
 
 _BUSY_RETRY_S = 1
 

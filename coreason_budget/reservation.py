@@ -12,9 +12,10 @@ from weakref import ref
 
 from coreason_budget.awaited import Awaited, advise_aio
 from coreason_budget.errors import ReservationNotSettledError
-from coreason_budget.model import Balance, Entry, Hold, Receipt
+from coreason_budget.model import Entry
 from coreason_budget.moments import to_moment
 from coreason_budget.money import Usd, to_usd
+from coreason_budget.standing import Balance, Hold, Receipt
 
 if TYPE_CHECKING:
     from coreason_budget.streaming import Stream

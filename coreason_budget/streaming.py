@@ -18,9 +18,9 @@ from attrs import evolve
 
 from coreason_budget import background
 from coreason_budget.errors import InvalidAmountError, ReservationNotSettledError, UnknownModelError
-from coreason_budget.model import Receipt
 from coreason_budget.pricing.usage import read_report
 from coreason_budget.pricing.usage.fields import Fields, fields_of, is_absent
+from coreason_budget.standing import Receipt
 
 T = TypeVar("T")
 # A program that stops, or a destructor, must not wait for a ledger.

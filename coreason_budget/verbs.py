@@ -16,8 +16,9 @@ from coreason_budget.guard import BudgetGuard, Content
 from coreason_budget.ids import check_id
 from coreason_budget.ledger.base import Priced
 from coreason_budget.limits.uncounted import UncountedTokens
-from coreason_budget.model import Amounts, Balance, Entry, Hold, Receipt, Subject, Verdict
+from coreason_budget.model import Amounts, Entry, Subject
 from coreason_budget.pricing import PricingEngine
+from coreason_budget.standing import Balance, Hold, Receipt, Verdict
 
 T = TypeVar("T")
 Price: TypeAlias = Callable[[str | None], Priced]

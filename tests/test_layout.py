@@ -14,11 +14,12 @@ MODULES = {
     ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path
     for path in sorted(PACKAGE.rglob("*.py"))
 }
-_LAYERS = ("errors", "ids", "moments", "money", "model", "windows", "limits")
+_LAYERS = ("errors", "ids", "moments", "money", "model", "standing", "windows", "limits")
 _DECISIONS = ("ledger.record", "ledger.journal", "ledger.base", "ledger.decisions")
 _RULES = (*_DECISIONS, "ledger.named", "ledger.corrections", "ledger.rules", "ledger.epoch", "ledger.judge")
 _FRONT = (
     "manager", "calls", "declared", "inputs", "reservation", "config", "errors", "ids", "moments", "model", "money",
+    "standing",
 )  # fmt: skip
 
 # Folders whose modules may import each other.
@@ -49,6 +50,7 @@ MAY_IMPORT = {
     "money": ("errors",),
     "ids": ("errors",),
     "model": ("awaited", "errors", "ids", "moments", "money"),
+    "standing": ("awaited", "model", "moments", "money"),
     "windows": ("errors", "ids", "money", "model"),
     "limits": ("errors", "ids", "money", "model", "windows"),
     "limits.file": (*_LAYERS, "yaml_nodes"),
@@ -80,9 +82,9 @@ MAY_IMPORT = {
     "books": (*_LAYERS, *_RULES, "config", "outbox"),
     "books.values": _LAYERS,
     "reservation": (*_LAYERS, "awaited", "streaming"),
-    "streaming": ("background", "errors", "model", "pricing"),
+    "streaming": ("background", "errors", "standing", "pricing"),
     "pricing": ("errors", "ids", "money", "yaml_nodes"),
-    "costs": ("errors", "ids", "money", "model", "calls", "pricing", "ledger.base"),
+    "costs": ("errors", "ids", "money", "model", "standing", "calls", "pricing", "ledger.base"),
     "verbs": (*_LAYERS, "calls", "costs", "events", "guard", "ledger.base", "pricing"),
     "outbox": (*_LAYERS, *_RULES, "ledger.wrapped", "storage"),
     "assembly": (
@@ -96,8 +98,10 @@ MAY_IMPORT = {
     ),
     "payer": ("errors", "model"),
     "aio": (*_FRONT, "payer", "streaming", "books.front", "pricing", "background", "threads"),
-    "events": ("errors", "model", "refusals"),
-    "wire": ("errors", "ids", "moments", "money", "model", "reservation", "books.values", "calls", "inputs"),
+    "events": ("errors", "model", "standing", "refusals"),
+    "wire": (
+        "errors", "ids", "moments", "money", "model", "reservation", "standing", "books.values", "calls", "inputs",
+    ),
     "server": ("", *_FRONT, "wire"),
     "cli": ("", *_FRONT, "settings", "wire", "books", "pricing"),
     "cli.service": ("", *_FRONT, "settings", "wire", "cli", "server"),

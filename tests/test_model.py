@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from coreason_budget.errors import InvalidAmountError, InvalidIdError
 from coreason_budget.ids import BUILT_IN_KINDS, MAX_TAGS, MAX_TOKENS, check_count, check_id, check_tag_kind
-from coreason_budget.model import GLOBAL, UNITS, WINDOWS, Account, Amounts, Balance, Entry, Scope, Subject, Verdict
+from coreason_budget.model import GLOBAL, UNITS, WINDOWS, Account, Amounts, Entry, Scope, Subject
+from coreason_budget.standing import Balance, Verdict
 from tests.bad_inputs import BAD_IDS
 
 _printable = st.characters(exclude_categories=("Cs", "Cc"))

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from coreason_budget.errors import BudgetExceededError
-from coreason_budget.model import Balance, Hold, Receipt, Subject
+from coreason_budget.model import Subject
+from coreason_budget.standing import Balance, Hold, Receipt
 
 _log = logging.getLogger("coreason_budget")
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from coreason_budget.errors import BudgetExceededError
 from coreason_budget.events.hooks import Hooks
-from coreason_budget.model import GLOBAL, Receipt, Scope, Subject
+from coreason_budget.model import GLOBAL, Scope, Subject
+from coreason_budget.standing import Receipt
 
 _log = logging.getLogger("coreason_budget")
 

@@ -13,8 +13,9 @@ from coreason_budget.errors import InvalidAmountError
 from coreason_budget.guard import BudgetGuard
 from coreason_budget.ledger.base import Charge
 from coreason_budget.ledger.record import KEEP_CALLERS_US
-from coreason_budget.model import Amounts, Hold, Receipt, Subject
+from coreason_budget.model import Amounts, Subject
 from coreason_budget.money import MAX_ACCOUNT
+from coreason_budget.standing import Hold, Receipt
 from coreason_budget.testing.fork import in_fork
 from coreason_budget.testing.interrupt import interrupted_at
 from coreason_budget.testing.kit import ALICE, BOB, CENT, DAY_S, USD, LedgerKit, books, limit, standing, usd

@@ -15,8 +15,9 @@ from coreason_budget.errors import (
     ReservationError,
 )
 from coreason_budget.guard import BudgetGuard
-from coreason_budget.model import Amounts, Receipt
+from coreason_budget.model import Amounts
 from coreason_budget.money import MAX_OPERATION_NANOS
+from coreason_budget.standing import Receipt
 from coreason_budget.testing.kit import ALICE, BOB, CENT, DAY_S, HOUR_S, USD, LedgerKit, books, limit, standing, usd
 
 LIMITS = (

@@ -16,7 +16,8 @@ from coreason_budget.errors import BudgetError, BudgetExceededError
 from coreason_budget.guard import BudgetGuard
 from coreason_budget.ledger.base import Backend
 from coreason_budget.limits import Limit
-from coreason_budget.model import Amounts, Receipt, Subject
+from coreason_budget.model import Amounts, Subject
+from coreason_budget.standing import Receipt
 from coreason_budget.testing.kit import ALICE, guard_on
 
 T = TypeVar("T")

@@ -8,7 +8,8 @@ import pytest
 
 from coreason_budget.errors import BudgetError, ReservationError
 from coreason_budget.guard import BudgetGuard
-from coreason_budget.model import Amounts, Receipt, Subject
+from coreason_budget.model import Amounts, Subject
+from coreason_budget.standing import Receipt
 from coreason_budget.testing.kit import ALICE, CENT, USD, LedgerKit, books, books_of, limit, standing, usd
 
 _LIMITS = (limit("user", 10 * USD), limit("user", 1000, unit="tokens"), limit("global", 100 * USD))

@@ -10,8 +10,9 @@ import pytest
 from coreason_budget.guard import BudgetGuard
 from coreason_budget.ledger.base import Backend, Clock
 from coreason_budget.limits import Limit, LimitBook
-from coreason_budget.model import Account, Amounts, Balance, Entry, Subject
+from coreason_budget.model import Account, Amounts, Entry, Subject
 from coreason_budget.money import NANOS_PER_USD
+from coreason_budget.standing import Balance
 from coreason_budget.testing.clock import ManualClock
 from coreason_budget.windows import Calendar
 

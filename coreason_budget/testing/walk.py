@@ -10,7 +10,8 @@ from attrs import define
 
 from coreason_budget.errors import BudgetExceededError, ReservationError
 from coreason_budget.guard import BudgetGuard
-from coreason_budget.model import Account, Amounts, Hold, Receipt, Subject
+from coreason_budget.model import Account, Amounts, Subject
+from coreason_budget.standing import Hold, Receipt
 from coreason_budget.testing.kit import CENT, HOUR_S, LedgerKit, books_of, limit
 
 _NOTHING = Amounts(0, 0, 0)

@@ -11,8 +11,9 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal, TypeAlias, TypedDict, cast
 
 from coreason_budget.inputs import Schema
-from coreason_budget.model import WINDOWS, Balance, Receipt, Verdict
+from coreason_budget.model import WINDOWS
 from coreason_budget.reservation import Reservation
+from coreason_budget.standing import Balance, Receipt, Verdict
 
 Json = dict[str, Any]
 

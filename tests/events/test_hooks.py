@@ -12,7 +12,8 @@ import pytest
 from coreason_budget import BudgetConfig, BudgetExceededError, BudgetManager
 from coreason_budget.events import Hooks
 from coreason_budget.events.hooks import crossed
-from coreason_budget.model import Balance, Hold, Receipt, Subject
+from coreason_budget.model import Subject
+from coreason_budget.standing import Balance, Hold, Receipt
 from coreason_budget.testing import ManualClock
 from tests.outbox.kit import DEAD
 

@@ -24,7 +24,7 @@ from coreason_budget import (
 from coreason_budget.events.hooks import Hooks
 from coreason_budget.integrations.guarding import held
 from coreason_budget.integrations.openai import UNBILLED, guard
-from coreason_budget.model import Hold, Receipt
+from coreason_budget.standing import Hold, Receipt
 from tests.integrations.books import USER, check, new_budget, standing
 from tests.integrations.forms import got, kinds
 from tests.integrations.openai_world import ASKED, CHAT, LIMIT, READ, bare, client_of, provider_of
