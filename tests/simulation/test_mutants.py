@@ -8,7 +8,7 @@ from unittest.mock import patch
 import pytest
 from attrs import evolve
 
-from coreason_budget.errors import LedgerUnavailableError, OutcomeUnknownError
+from coreason_budget.errors import LedgerUnavailableError
 from coreason_budget.ledger import corrections, rules
 from coreason_budget.ledger.base import Outcome
 from coreason_budget.ledger.redis import reaper
@@ -65,7 +65,7 @@ class UndoesBlindly(RedisLedger):
 
 
 class TakesSilenceForNo(RedisLedger):
-    """Says that nothing was done where the server is out of reach, whatever was sent before."""
+    """Says that nothing was done where no answer came in time, whatever was sent before."""
 
     def __init__(self, *settings: Any, **more: Any) -> None:
         super().__init__(*settings, **more)
@@ -73,9 +73,8 @@ class TakesSilenceForNo(RedisLedger):
 
 
 def _unavailable(operation: Any, problem: Exception | None) -> None:
-    if getattr(problem, "refused", False):
-        operation.unsure = False
-    raise LedgerUnavailableError(str(problem)) if not operation.unsure else OutcomeUnknownError("", op_id="")
+    operation.unsure = False
+    raise LedgerUnavailableError(str(problem))
 
 
 MUTANTS = {
