@@ -10,111 +10,25 @@ ended again; what books spend is carried through; a hold whose block is cancelle
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Callable, Coroutine, Generator
-from concurrent.futures import Future
+from collections.abc import Callable, Coroutine
 from functools import partial, wraps
-from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, TypeVar, overload
-from weakref import ref
 
-from coreason_budget import background, manager, reservation
+from coreason_budget import manager, reservation
+from coreason_budget.awaiting import Reservation, Reserving, reserving
 from coreason_budget.books.front import BudgetBooks
 from coreason_budget.calls import Check, Release, Reserve, Settle, Spend
 from coreason_budget.config import BudgetConfig
+from coreason_budget.guarded import guarded
 from coreason_budget.payer import acting_for, bind
 from coreason_budget.pricing import PricingEngine
 from coreason_budget.standing import Receipt, Verdict
-from coreason_budget.streaming import AsyncStream, Meter
-from coreason_budget.threads import Abandon, Awaiting, Threads, awaited, carry_through, drop, iterated
+from coreason_budget.threads import Awaiting, awaited, carry_through, drop, iterated
 
-# Where calls wait for each other anyway, more threads only take the lock from each other.
-_THREADS = {"memory": 0, "sqlite": 1}
-_MOST = 4
+__all__ = ["Books", "BudgetManager", "Reservation", "Reserving"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-def _ending(
-    verb: Callable[Concatenate[reservation.Reservation, P], T],
-) -> Callable[Concatenate[Reservation, P], Coroutine[Any, Any, T]]:
-    """Make the await form of a method that ends a reservation: leaving its block then sends nothing more."""
-
-    @wraps(verb)
-    async def call(self: Reservation, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        self._attempted = True
-        return await self.wait(partial(verb, self.sync, *args, **kwargs), carry_through)
-
-    return call
-
-
-class Reservation(reservation.Handle, Awaiting[reservation.Reservation]):
-    """Money held for one call, as `coreason_budget.Reservation`; entered with ``async with``.
-
-    A task that is cancelled in the block ends it as its lapse would, and so does a reader that closes an
-    asynchronous generator: what it cost is then known to the ledger, and a later settle corrects it.
-    """
-
-    def __init__(self, sync: reservation.Reservation, threads: Threads | None) -> None:
-        Awaiting.__init__(self, sync, threads)
-        reservation.Handle.__init__(self, sync._hold, sync._release_on)
-        self._stream: Callable[[], AsyncStream[Any] | None] = lambda: None
-
-    @property
-    def _attempted(self) -> bool:
-        return self.sync._attempted
-
-    @_attempted.setter
-    def _attempted(self, value: bool) -> None:
-        self.sync._attempted = value
-
-    settle = _ending(reservation.Reservation.settle)
-    release = _ending(reservation.Reservation.release)
-
-    def stream(
-        self,
-        chunks: AsyncIterable[T],
-        *,
-        usage_of: Callable[[T], object] | None = None,
-        text_of: Callable[[T], str] | None = None,
-    ) -> AsyncStream[T]:
-        """Pass an asynchronous stream on, and settle by it. See `coreason_budget.Reservation.stream`."""
-        stream = AsyncStream(chunks, Meter(self.sync, usage_of, text_of), partial(self.wait, abandon=carry_through))
-        self._stream = ref(stream)
-        return stream
-
-    async def __aenter__(self) -> Reservation:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if (stream := self._stream()) is not None:
-            await stream.left(error)
-        if isinstance(error, GeneratorExit) and not self._attempted:
-            # Nobody may be there to wait: this may be a destructor, or its loop closed.
-            background.later(partial(self.sync.end_quietly, "lapse"))
-        elif verb := self._ending(error):
-            await self.wait(partial(self.sync.end_quietly, verb), carry_through)
-
-
-class Reserving:
-    """A reserve under way: await it, or enter it with ``async with``."""
-
-    def __init__(self, reserve: Coroutine[Any, Any, Reservation]) -> None:
-        self._reserve = reserve
-
-    def __await__(self) -> Generator[Any, None, Reservation]:
-        return self._reserve.__await__()
-
-    async def __aenter__(self) -> Reservation:
-        self._entered = await self._reserve
-        return self._entered
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self._entered.__aexit__(kind, error, trace)
 
 
 def _reserving(
@@ -124,20 +38,9 @@ def _reserving(
 
     @wraps(verb)
     def call(self: BudgetManager, /, *args: P.args, **kwargs: P.kwargs) -> Reserving:
-        return self._reserving(partial(verb, self.sync, *args, **kwargs), kwargs.get("idempotency_key"))
+        return reserving(partial(verb, self.sync, *args, **kwargs), kwargs.get("idempotency_key"), self._threads)
 
     return call
-
-
-def _undo(end: str, call: Future[reservation.Reservation]) -> None:
-    """A hold that nobody got is not made, or ended: its call was never begun."""
-    if not call.cancel():
-        background.later(partial(_end_unwanted, end, call))
-
-
-def _end_unwanted(end: str, call: Future[reservation.Reservation]) -> None:
-    if call.exception() is None and not (held := call.result()).replayed:
-        held.end_quietly(end)
 
 
 class Books(Awaiting[BudgetBooks]):
@@ -184,10 +87,7 @@ class BudgetManager(Awaiting[manager.BudgetManager]):
         return made
 
     def _ask(self, sync: manager.BudgetManager) -> None:
-        most = _THREADS.get(sync.ledger.name, _MOST)
-        if sync.outbox is not None:
-            most = most or 1  # It is on a disk.
-        super().__init__(sync, Threads(most) if most else None)
+        super().__init__(sync, sync.threads)
 
     check_availability = awaited(manager.BudgetManager.check_availability)
     affordable_output_tokens = awaited(manager.BudgetManager.affordable_output_tokens)
@@ -200,6 +100,7 @@ class BudgetManager(Awaiting[manager.BudgetManager]):
 
     acting_for = staticmethod(acting_for)
     bind = staticmethod(bind)
+    guarded = guarded
 
     @overload
     def run(self, call: Check) -> Coroutine[Any, Any, Verdict]: ...
@@ -211,7 +112,7 @@ class BudgetManager(Awaiting[manager.BudgetManager]):
     def run(self, call: Any) -> Any:
         work: Callable[[], Any] = partial(self.sync.run, call)
         if isinstance(call, Reserve):
-            return self._reserving(work, call.idempotency_key)
+            return reserving(work, call.idempotency_key, self._threads)
         return self.wait(work, drop if isinstance(call, Check) else carry_through)
 
     @property
@@ -236,11 +137,3 @@ class BudgetManager(Awaiting[manager.BudgetManager]):
         await self.wait(self.sync.close, carry_through)
 
     aclose = close
-
-    def _reserving(self, reserve: Callable[[], reservation.Reservation], key: object) -> Reserving:
-        # A key of the caller's may be in use by another task of theirs, which then settles late what has lapsed here.
-        return Reserving(self._reserve(reserve, partial(_undo, "release" if key is None else "lapse")))
-
-    async def _reserve(self, reserve: Callable[[], reservation.Reservation], abandon: Abandon) -> Reservation:
-        background.prepare()
-        return Reservation(await self.wait(reserve, abandon), self._threads)

@@ -14,6 +14,7 @@ from coreason_budget.config import BudgetConfig
 from coreason_budget.errors import BudgetExceededError
 from coreason_budget.events.hooks import Hooks
 from coreason_budget.former import FormerNames
+from coreason_budget.guarded import guarded
 from coreason_budget.inputs import UsageObject
 from coreason_budget.ledger import Backend
 from coreason_budget.ledger.base import Clock
@@ -26,6 +27,7 @@ from coreason_budget.standing import Balance, Receipt, Verdict
 
 if TYPE_CHECKING:
     from coreason_budget.books.front import BudgetBooks
+    from coreason_budget.threads import Threads
 
 _log = logging.getLogger("coreason_budget")
 _log.addHandler(logging.NullHandler())
@@ -90,6 +92,7 @@ class BudgetManager(FormerNames):
 
     acting_for = staticmethod(acting_for)
     bind = staticmethod(bind)
+    guarded = guarded
 
     def check_availability(
         self,
@@ -346,6 +349,13 @@ class BudgetManager(FormerNames):
     def close(self) -> None:
         """Give the ledger's connections back."""
         self.ledger.close()
+
+    @property
+    def threads(self) -> Threads | None:
+        """What `coreason_budget.aio` and decorated coroutines run its calls in; None where they wait for nothing."""
+        from coreason_budget.threads import threads_for
+
+        return threads_for(self, self.ledger.name, on_disk=self.outbox is not None)
 
     def _reserved(self, call: Reserve, release_on: tuple[type[BaseException], ...] = ()) -> Reservation:
         return Reservation(self, self._verbs.reserve(call), release_on, partial(costs.produced, self.pricing, call))

@@ -12,7 +12,11 @@ from contextvars import copy_context
 from functools import partial, wraps
 from itertools import islice
 from typing import Any, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar
+from weakref import WeakKeyDictionary
 
+# Where calls wait for each other anyway, more threads only take the lock from each other.
+_THREADS = {"memory": 0, "sqlite": 1}
+_MOST = 4
 _BATCH = 200
 _log = logging.getLogger("coreason_budget")
 
@@ -43,6 +47,21 @@ class Threads:
 
     def _begin(self) -> None:
         self._pool, self._pid = ThreadPoolExecutor(self._most, "coreason-budget"), os.getpid()
+
+
+_pools: WeakKeyDictionary[object, Threads] = WeakKeyDictionary()
+
+
+def threads_for(manager: object, ledger: str, *, on_disk: bool) -> Threads | None:
+    """Give the threads of a manager, the same for all who await it; None where it answers without waiting.
+
+    Args:
+        manager: Whose calls they run.
+        ledger: The name of its ledger.
+        on_disk: It writes to a disk, too.
+    """
+    most = _THREADS.get(ledger, _MOST) or int(on_disk)
+    return _pools.setdefault(manager, Threads(most)) if most else None
 
 
 class Awaiting(Generic[S]):

@@ -94,10 +94,12 @@ MAY_IMPORT = {
     "manager": (
         "assembly",
         *_LAYERS, "config", "former", "ledger", "ledger.base", "guard", "reservation", "pricing", "costs",
-        "outbox", "books", "events", "calls", "inputs", "payer", "verbs",
+        "outbox", "books", "events", "calls", "inputs", "payer", "verbs", "guarded", "threads",
     ),
     "payer": ("errors", "model"),
-    "aio": (*_FRONT, "payer", "streaming", "books.front", "pricing", "background", "threads"),
+    "awaiting": ("background", "reservation", "streaming", "threads"),
+    "guarded": ("errors", "money", "reservation", "awaiting", "threads"),
+    "aio": (*_FRONT, "awaiting", "guarded", "payer", "books.front", "pricing", "threads"),
     "events": ("errors", "model", "standing", "refusals"),
     "wire": (
         "errors", "ids", "moments", "money", "model", "reservation", "standing", "books.values", "calls", "inputs",

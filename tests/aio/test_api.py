@@ -34,7 +34,7 @@ PAIRS = [
 # What only one side needs: another shape of the same, or what threads are told.
 ONLY_SYNC = {"end_quietly"}
 # What gives something to await or to iterate over, or waits for nothing.
-NOT_AWAITED = {"reserve", "run", "stream", "attempt", "verb_after", "acting_for", "bind"}
+NOT_AWAITED = {"reserve", "run", "stream", "attempt", "verb_after", "acting_for", "bind", "guarded"}
 
 
 def verbs(kind: type) -> dict[str, Callable[..., Any]]:
