@@ -17,7 +17,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, overload
 from coreason_budget import manager, reservation
 from coreason_budget.awaiting import Reservation, Reserving, reserving
 from coreason_budget.books.front import BudgetBooks
-from coreason_budget.calls import Check, Release, Reserve, Settle, Spend
+from coreason_budget.calls import Check, Correct, Release, Reserve, Settle, Spend
 from coreason_budget.config import BudgetConfig
 from coreason_budget.guarded import guarded
 from coreason_budget.payer import acting_for, bind
@@ -95,6 +95,7 @@ class BudgetManager(Awaiting[manager.BudgetManager]):
     reserve = _reserving(manager.BudgetManager.reserve)
     settle = awaited(manager.BudgetManager.settle, carry_through)
     release = awaited(manager.BudgetManager.release, carry_through)
+    correct = awaited(manager.BudgetManager.correct, carry_through)
     lapse = awaited(manager.BudgetManager.lapse, carry_through)
     usage = awaited(manager.BudgetManager.usage)
 
@@ -107,7 +108,7 @@ class BudgetManager(Awaiting[manager.BudgetManager]):
     @overload
     def run(self, call: Reserve) -> Reserving: ...
     @overload
-    def run(self, call: Spend | Settle | Release) -> Coroutine[Any, Any, Receipt]: ...
+    def run(self, call: Spend | Settle | Release | Correct) -> Coroutine[Any, Any, Receipt]: ...
     @wraps(manager.BudgetManager.run)
     def run(self, call: Any) -> Any:
         work: Callable[[], Any] = partial(self.sync.run, call)

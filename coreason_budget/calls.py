@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from attrs import NOTHING, Attribute, fields, frozen
+from attrs import NOTHING, frozen
 
-from coreason_budget.declared import Told, Way, said
+from coreason_budget.declared import Way, content_names, said
 from coreason_budget.errors import InvalidAmountError
-from coreason_budget.ids import MAX_REFERENCE_BYTES, check_count, check_id
+from coreason_budget.ids import MAX_REFERENCE_BYTES, check_id, count_tokens
 from coreason_budget.inputs import (
     Amount,
+    Booking,
     Id,
     Model,
     Reference,
@@ -34,19 +35,8 @@ from coreason_budget.pricing.price import STANDARD
 from coreason_budget.pricing.usage import Report, read_report
 
 
-def told_of(verb: type[Call]) -> tuple[tuple[Attribute[Any], Told], ...]:
-    """Give the fields of a verb, each with what it says of itself."""
-    if verb.VERB not in _TOLD:
-        _TOLD[verb.VERB] = tuple((one, one.metadata[Told]) for one in fields(verb))
-    return _TOLD[verb.VERB]
-
-
-def json_fields(verb: type[Call]) -> tuple[str, ...]:
-    """Name the fields that stand in a JSON body; the others come with a header."""
-    return tuple(attribute.name for attribute, told in told_of(verb) if told.content is not None)
-
-
-_TOLD: dict[str, tuple[tuple[Attribute[Any], Told], ...]] = {}
+def _if_so(value: bool | None) -> bool | None:
+    return value or None
 
 
 def _unless_standard(service: str | None) -> str | None:
@@ -70,26 +60,12 @@ class Call:
 
     def content(self) -> dict[str, object]:
         """Give what the caller said, as JSON values by name. What was left out, or is None, is left out."""
-        content, names = {}, _content_names(self.__class__)
+        content, names = {}, content_names(self.__class__)
         for name in [name for name, value in vars(self).items() if value is not None]:
             if name in names:
                 content_name, read = names[name]
                 content[content_name] = _as_json(getattr(self, read))
         return content
-
-
-_CONTENT: dict[str, dict[str, tuple[str, str]]] = {}
-
-
-def _content_names(verb: type[Call]) -> dict[str, tuple[str, str]]:
-    """Give of each field that is content its name there, and what gives it."""
-    if verb.VERB not in _CONTENT:
-        _CONTENT[verb.VERB] = {
-            one.name: (told.content or one.name, told.read or one.name)
-            for one, told in told_of(verb)
-            if told.content is not None
-        }
-    return _CONTENT[verb.VERB]
 
 
 @frozen(kw_only=True, slots=False)
@@ -246,11 +222,22 @@ class Spend(_Spent, _Subjected):
     """Book what a call cost: an amount, the provider's answer, or a model and its token counts."""
 
     VERB = "spend"
+    _WHOSE: ClassVar = ("user_id", "project_id", "model", "tags", "reference", "cumulative")
     WAYS = (
         _BY_COST,
         _BY_USAGE,
         Way(("input_tokens", "output_tokens"), (("model", "input_tokens"), ("model", "output_tokens"))),
     )
+
+    cumulative: bool | None = said(
+        "What the call came to so far: told again with the same key, the most of it all is booked.",
+        "cumulative",
+        converter=_if_so,
+    )
+
+    def shared(self, content: dict[str, object]) -> dict[str, object]:
+        """Give of the content what all reports of a call share: all of it, unless it is told in parts."""
+        return {name: content[name] for name in self._WHOSE if name in content} if self.cumulative else content
 
     @property
     def subject(self) -> Subject:
@@ -270,6 +257,29 @@ class Settle(_Spent):
 
 
 @frozen(kw_only=True, slots=False)
+class Correct(_Spent):
+    """Correct what was booked, upwards: what the call cost by an amount, the provider's answer, or token counts."""
+
+    VERB = "correct"
+    WAYS = Settle.WAYS
+
+    booking: Booking = said(metavar="BOOKING", default=NOTHING)
+    only_up: bool = said("Lower what is booked, too, if it is more than that.", "lower", default=True, content=None)
+    void: bool = said("The call never was: nothing of it stays booked.", "void", default=False, content=None)
+
+    @property
+    def is_void(self) -> bool:
+        """Whether nothing is to stay booked.
+
+        Raises:
+            InvalidAmountError: And yet a cost is told.
+        """
+        if self.void and self.content_of_cost():
+            raise InvalidAmountError("void: takes no cost, usage or token counts", field="void")
+        return self.void
+
+
+@frozen(kw_only=True, slots=False)
 class Release(Mutation):
     """End a reservation and book nothing: the call did not happen."""
 
@@ -278,18 +288,4 @@ class Release(Mutation):
     reservation_id: ReservationId = said(metavar="RESERVATION_ID", default=NOTHING)
 
 
-CALLS: tuple[type[Call], ...] = (Check, Spend, Reserve, Settle, Release)
-
-
-def count_tokens(
-    input_tokens: int | None, output_tokens: int | None, output_field: str = "output_tokens"
-) -> int | None:
-    """Add the tokens up that a call names, None if it names none.
-
-    Raises:
-        InvalidAmountError: One is not a count; names it.
-    """
-    if input_tokens is None and output_tokens is None:
-        return None
-    read = 0 if input_tokens is None else check_count(input_tokens, "input_tokens")
-    return read + (0 if output_tokens is None else check_count(output_tokens, output_field))
+CALLS: tuple[type[Call], ...] = (Check, Spend, Reserve, Settle, Release, Correct)

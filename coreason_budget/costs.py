@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from coreason_budget.calls import Reserve, count_tokens
+from coreason_budget.calls import Reserve
 from coreason_budget.errors import InvalidAmountError, LedgerCorruptError
-from coreason_budget.ids import check_count
+from coreason_budget.ids import check_count, count_tokens
 from coreason_budget.ledger.base import GIVEN, Priced
 from coreason_budget.model import Amounts
 from coreason_budget.money import MAX_OPERATION_NANOS

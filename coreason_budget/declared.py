@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from attrs import field, frozen
+from attrs import Attribute, field, fields, frozen
 
 
 @frozen
@@ -39,6 +39,33 @@ def said(
 ) -> Any:
     """Make a field that a caller fills. See `Told`."""
     return field(default=default, converter=converter, metadata={Told: Told(help, option, metavar, content, read)})
+
+
+def told_of(verb: type[Any]) -> tuple[tuple[Attribute[Any], Told], ...]:
+    """Give the fields of a verb, each with what it says of itself."""
+    if verb not in _TOLD:
+        _TOLD[verb] = tuple((one, one.metadata[Told]) for one in fields(verb))
+    return _TOLD[verb]
+
+
+def json_fields(verb: type[Any]) -> tuple[str, ...]:
+    """Name the fields that stand in a JSON body; the others come with a header."""
+    return tuple(attribute.name for attribute, told in told_of(verb) if told.content is not None)
+
+
+def content_names(verb: type[Any]) -> dict[str, tuple[str, str]]:
+    """Give of each field that is content its name there, and what gives it."""
+    if verb not in _CONTENT:
+        _CONTENT[verb] = {
+            one.name: (told.content or one.name, told.read or one.name)
+            for one, told in told_of(verb)
+            if told.content is not None
+        }
+    return _CONTENT[verb]
+
+
+_TOLD: dict[type[Any], tuple[tuple[Attribute[Any], Told], ...]] = {}
+_CONTENT: dict[type[Any], dict[str, tuple[str, str]]] = {}
 
 
 @frozen

@@ -117,11 +117,12 @@ class IdempotencyConflictError(BudgetError):
 
 
 class ReservationError(BudgetError):
-    """A reservation that cannot be ended or replayed. Nothing was changed.
+    """A reservation that cannot be ended, replayed or corrected. Nothing was changed.
 
     Attributes:
-        reservation_id: The reservation, as the caller named it.
-        reason: ``"unknown"``, ``"settled"``, ``"released"``, ``"lapsed"`` or ``"not settled"``.
+        reservation_id: The reservation, or the booking that is to be corrected, as the caller named it.
+        reason: ``"unknown"``, ``"settled"``, ``"released"``, ``"lapsed"``, ``"not settled"``, or of one that is to be
+            corrected, ``"open"``.
     """
 
     def __init__(self, message: str, *, reservation_id: str = _LOST, reason: str = _LOST) -> None:

@@ -221,6 +221,7 @@ class BudgetGuard:
         only_up: bool = True,
         idempotency_key: str | None = None,
         content: Content | None = None,
+        memo: Memo = NO_MEMO,
     ) -> Receipt:
         """Correct what is booked under an op id, by a settle's own key or for a reservation: books the difference.
 
@@ -241,7 +242,7 @@ class BudgetGuard:
         cost = _costing(cost, tokens)
         given = {**(content or {}), "booking": booking, "requests": requests, "lower": None if only_up else True}
         digest = digest_of("correct", given)
-        request = Correct(op_id, digest, booking, cost, keep_us, tokens, requests, only_up)
+        request = Correct(op_id, digest, booking, cost, keep_us, tokens, requests, only_up, memo)
         return receipt_of(op_id, self.ledger.correct(request))
 
     def usage(self, subject: Subject) -> tuple[Balance, ...]:

@@ -53,6 +53,20 @@ def check_count(value: object, field: str) -> int:
     return value
 
 
+def count_tokens(
+    input_tokens: int | None, output_tokens: int | None, output_field: str = "output_tokens"
+) -> int | None:
+    """Add the tokens up that a call names, None if it names none.
+
+    Raises:
+        InvalidAmountError: One is not a count; names it.
+    """
+    if input_tokens is None and output_tokens is None:
+        return None
+    read = 0 if input_tokens is None else check_count(input_tokens, "input_tokens")
+    return read + (0 if output_tokens is None else check_count(output_tokens, output_field))
+
+
 def shown(value: object) -> str:
     """Give a value as an error shows it: short, or what kind of thing it is."""
     # Python refuses to write out integers of thousands of digits.

@@ -36,6 +36,13 @@ Model: TypeAlias = Annotated[Id, Schema(description="The model that is called.",
 ReservationId: TypeAlias = Annotated[
     Id, Schema(maxLength=MAX_RESERVATION_ID_BYTES, description="As POST /reserve gave it.")
 ]
+Booking: TypeAlias = Annotated[
+    Id,
+    Schema(
+        maxLength=MAX_RESERVATION_ID_BYTES,
+        description="The idempotency key (`op_id`) of what was booked, or the id of a settled reservation.",
+    ),
+]
 Amount: TypeAlias = Annotated[
     Usd,
     Schema(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast, overload
 
 from coreason_budget import costs
 from coreason_budget.assembly import assemble
-from coreason_budget.calls import Call, Check, Release, Reserve, Settle, Spend
+from coreason_budget.calls import Call, Check, Correct, Release, Reserve, Settle, Spend
 from coreason_budget.config import BudgetConfig
 from coreason_budget.errors import BudgetExceededError
 from coreason_budget.events.hooks import Hooks
@@ -69,7 +69,7 @@ class BudgetManager(FormerNames):
     @overload
     def run(self, call: Reserve) -> Reservation: ...
     @overload
-    def run(self, call: Spend | Settle | Release) -> Receipt: ...
+    def run(self, call: Spend | Settle | Release | Correct) -> Receipt: ...
     def run(self, call: Call) -> Verdict | Receipt | Reservation:
         """Run a call that was made as a value: what the methods below do with what they are given.
 
@@ -88,7 +88,9 @@ class BudgetManager(FormerNames):
                 return self._verbs.settle(call)
             case Release():
                 return self._verbs.release(call)
-        raise TypeError(f"call: must be a Check, Spend, Reserve, Settle or Release, not {type(call).__name__}")
+            case Correct():
+                return self._verbs.correct(call)
+        raise TypeError(f"call: must be a Check, Spend, Reserve, Settle, Release or Correct, not {type(call).__name__}")
 
     acting_for = staticmethod(acting_for)
     bind = staticmethod(bind)
@@ -180,9 +182,14 @@ class BudgetManager(FormerNames):
         output_tokens: int | None = None,
         service: str = STANDARD,
         reference: str | None = None,
+        cumulative: bool = False,
         idempotency_key: str | None = None,
     ) -> Receipt:
         """Book what a call cost, in full, also past its limits.
+
+        A stream or an agent's log may tell the same answer several times, partial counts first. Report each with
+        ``cumulative=True`` and one key for the answer: what is booked is the most of all reports, unit by unit, in
+        whatever order they come, on the accounts of the first.
 
         Args:
             user_id: Who called; needed, here or by `acting_for`.
@@ -195,6 +202,7 @@ class BudgetManager(FormerNames):
             tags: Further scopes, kind to id.
             service: What was billed where the answer does not say: ``batch``, ``flex``, ``priority``, ...
             reference: A name of your own for it, of 1 to 128 bytes: booked, logged and exported with it.
+            cumulative: This is what the call came to so far; needs a key.
             idempotency_key: The same key and call counts once, for 24 h.
 
         Raises:
@@ -213,6 +221,7 @@ class BudgetManager(FormerNames):
                 output_tokens=output_tokens,
                 service=service,
                 reference=reference,
+                cumulative=cumulative,
                 idempotency_key=idempotency_key,
             )
         )
@@ -324,6 +333,66 @@ class BudgetManager(FormerNames):
     ) -> Receipt:
         """End a reservation and book nothing: the call did not happen. Raises as `settle` does."""
         return self._verbs.release(Release(reservation_id=reservation_id, idempotency_key=idempotency_key), entries)
+
+    def correct(
+        self,
+        booking: str,
+        cost: Usd | None = None,
+        *,
+        usage: object = None,
+        model: str | None = None,
+        input_tokens: int | None = None,
+        output_tokens: int | None = None,
+        service: str = STANDARD,
+        only_up: bool = True,
+        void: bool = False,
+        reference: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> Receipt:
+        """Correct what was booked: books the difference, once, in the accounts and windows it was booked in.
+
+        While the booking is remembered: 24 h after it was last changed, 1 h where its key was a made one. A
+        reservation has to be settled before; a lapsed one is corrected by its late settle.
+
+        Args:
+            booking: The key of a charge, of a settle or of a settled reservation (`Receipt.op_id`), or the
+                reservation's id.
+            cost: USD that it should be; or
+            usage: The provider's whole answer, or its usage; or
+            input_tokens: With ``output_tokens``, the counts. What nobody tells stays as it is.
+            output_tokens: See there.
+            model: What prices usage or counts, if not the model that it was booked for.
+            service: What was billed where the answer does not say: ``batch``, ``flex``, ``priority``, ...
+            only_up: Each unit comes to the most of what stands and what is told; False lets it be lowered.
+            void: The call never was: nothing of it stays booked, no token and no request. Takes no cost.
+            reference: A name of your own for the correction, as a ticket's; else the booking's.
+            idempotency_key: The same key and correction counts once, for 24 h.
+
+        Returns:
+            What stands booked now, ``before``, and ``difference_usd``; its status is ``unchanged`` if it stood
+            at that already.
+
+        Raises:
+            ReservationError: Nothing is booked there, or no more, or by a reservation that was not settled.
+            OutcomeUnknownError: Sent, not answered: repeat with ``idempotency_key=error.op_id``.
+            LedgerUnavailableError: Nothing was changed. An outbox keeps no correction.
+            UnknownModelError, IdempotencyConflictError, InvalidAmountError, InvalidIdError: As elsewhere.
+        """
+        return self.run(
+            Correct(
+                booking=booking,
+                cost=cost,
+                usage=cast(UsageObject | None, usage),
+                model=model,
+                input_tokens=input_tokens,
+                output_tokens=output_tokens,
+                service=service,
+                only_up=only_up,
+                void=void,
+                reference=reference,
+                idempotency_key=idempotency_key,
+            )
+        )
 
     def lapse(self, reservation_id: str, *, entries: tuple[Entry, ...] = ()) -> Receipt:
         """End a reservation now as its lapse would end it; a later settle corrects that."""

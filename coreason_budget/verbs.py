@@ -9,7 +9,7 @@ from typing import TypeAlias, TypeVar
 from attrs import evolve, frozen
 
 from coreason_budget import costs
-from coreason_budget.calls import Check, Release, Reserve, Settle, Spend
+from coreason_budget.calls import Check, Correct, Release, Reserve, Settle, Spend
 from coreason_budget.errors import BudgetError, BudgetExceededError, InvalidAmountError, UnknownModelError
 from coreason_budget.events.hooks import Chain
 from coreason_budget.guard import BudgetGuard, Content
@@ -67,8 +67,9 @@ class Verbs:
             subject,
             Amounts(priced.nanos, priced.tokens or 0),
             idempotency_key=call.idempotency_key,
-            content=content,
+            content=call.shared(content),
             memo=call.memo(priced.price),
+            cumulative=bool(call.cumulative),
         )
         self.events.booked(receipt)
         return receipt
@@ -127,6 +128,30 @@ class Verbs:
             return end(cost=price)
         return _priced_first(price, entries, lambda priced: end(cost=priced))
 
+    def correct(self, call: Correct) -> Receipt:
+        """See `BudgetManager.correct`."""
+        receipt = self._voided(call) if call.is_void else self._corrected(call)
+        self.events.booked(receipt)
+        return receipt
+
+    def _voided(self, call: Correct) -> Receipt:
+        return self._correct(call)(0, 0, 0, only_up=False)
+
+    def _corrected(self, call: Correct) -> Receipt:
+        if call.model is not None:
+            check_id(call.model, "model")
+        correct, price = self._correct(call), self._pricer(call, call.content_of_cost())
+        return _priced_first(price, (), lambda priced: correct(priced, call.tokens, only_up=call.only_up))
+
+    def _correct(self, call: Correct) -> Callable[..., Receipt]:
+        return partial(
+            self.guard.correct,
+            call.booking,
+            idempotency_key=call.idempotency_key,
+            content=call.content(),
+            memo=call.memo(),
+        )
+
     def release(self, call: Release, entries: Sequence[Entry] = ()) -> Receipt:
         """See `BudgetManager.release`."""
         return self.guard.release(call.reservation_id, idempotency_key=call.idempotency_key, entries=tuple(entries))
@@ -143,7 +168,7 @@ class Verbs:
             return subject
         return Subject(subject.user, subject.project, self.pricing.canonical(subject.model), subject.tags)
 
-    def _pricer(self, call: Spend | Settle, content: Content) -> Price:
+    def _pricer(self, call: Spend | Settle | Correct, content: Content) -> Price:
         return costs.pricer(self.pricing, content, call.report, prefer_reported=self.prefers_reported)
 
     def _fits(self, call: Reserve) -> Callable[[Balance], int] | None:

@@ -102,7 +102,8 @@ MAY_IMPORT = {
     "aio": (*_FRONT, "awaiting", "guarded", "payer", "books.front", "pricing", "threads"),
     "events": ("errors", "model", "standing", "refusals"),
     "wire": (
-        "errors", "ids", "moments", "money", "model", "reservation", "standing", "books.values", "calls", "inputs",
+        "errors", "ids", "moments", "money", "model", "reservation", "standing", "books.values", "calls",
+        "declared", "inputs",
     ),
     "server": ("", *_FRONT, "wire"),
     "cli": ("", *_FRONT, "settings", "wire", "books", "pricing"),

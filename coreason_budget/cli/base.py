@@ -31,6 +31,7 @@ Examples:
   coreason-budget spend user_123 --cost 0.031 --project launch --model gpt-4o
   coreason-budget reserve user_123 --model gpt-4o --input 1200 --max-output 800
   coreason-budget settle RESERVATION_ID --input 1200 --output 312
+  coreason-budget correct KEY --cost 0.05
   coreason-budget usage --user user_123
   coreason-budget price gpt-4o --input 1200 --output 300 --explain
   coreason-budget prices claude-sonnet

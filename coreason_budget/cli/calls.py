@@ -1,4 +1,4 @@
-"""The verbs of the library as commands: check, spend, reserve, settle, release, usage."""
+"""The verbs of the library as commands: check, spend, reserve, settle, release, correct, usage."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import IO, Any
 
 import click
 
-from coreason_budget.calls import Call, Check, Release, Reserve, Settle, Spend, told_of
+from coreason_budget.calls import Call, Check, Correct, Release, Reserve, Settle, Spend
 from coreason_budget.cli.base import Command, budget, budget_there, command, ending, table, together
+from coreason_budget.declared import told_of
 from coreason_budget.wire import answers
 
 
@@ -41,6 +42,9 @@ _KINDS: dict[str, dict[str, Any]] = {
     "ttl_s": {"type": float},
     "tags": {"multiple": True, "callback": _tag},
     "usage": {"type": click.File(encoding="utf-8"), "callback": _json},
+    "cumulative": {"is_flag": True},
+    "only_up": {"is_flag": True, "callback": lambda _, __, lower: not lower},
+    "void": {"is_flag": True},
 }
 
 
@@ -51,7 +55,8 @@ def options(verb: type[Call], *names: str) -> Command:
         if told.option and (not names or attribute.name in names):
             kind = _KINDS.get(attribute.name, {})
             name = attribute.name
-            found.append(click.option(f"--{told.option}", name, metavar=told.metavar, help=told.help, **kind))
+            metavar = told.metavar or None
+            found.append(click.option(f"--{told.option}", name, metavar=metavar, help=told.help, **kind))
         elif not told.option and not names:
             found.append(click.argument(attribute.name, metavar=told.metavar))
     return together(*found)
@@ -72,7 +77,7 @@ def check(**call: Any) -> tuple[Any, str]:
 def spend(**call: Any) -> tuple[Any, str]:
     """Book what a call of USER_ID cost, in full."""
     answer = answers.recorded(budget().run(Spend(**call)))
-    return answer, f"recorded {answer['cost_usd']} USD{_again(answer)}"
+    return answer, f"{_booked(answer)}{_again(answer)}"
 
 
 @command
@@ -98,6 +103,25 @@ def release(**call: Any) -> tuple[Any, str]:
     """End a reservation and book nothing: the call did not happen."""
     answer = answers.ended(budget().run(Release(**call)))
     return answer, f"released{' (late)' if answer['late'] else ''}{_again(answer)}"
+
+
+@ending
+@options(Correct)
+def correct(**call: Any) -> tuple[Any, str]:
+    """Correct what was booked under BOOKING: a key, an op id, or the id of a settled reservation.
+
+    It is raised to what the call cost, never lowered without --lower. --void takes a mistaken charge back. What was
+    booked can be corrected for 24 hours, for one hour where it was booked without a key.
+    """
+    answer = answers.corrected(budget().run(Correct(**call)))
+    return answer, f"{_booked(answer)}{_again(answer)}"
+
+
+def _booked(answer: Mapping[str, Any]) -> str:
+    """What a booking came to: recorded, raised or lowered from what it was, or unchanged."""
+    link = {"recorded": "recorded", "corrected": "corrected to", "unchanged": "unchanged at"}[answer["status"]]
+    by = f", by {answer['difference_usd']} USD" if answer["status"] == "corrected" else ""
+    return f"{link} {answer['cost_usd']} USD{by}"
 
 
 def _again(answer: Mapping[str, Any]) -> str:

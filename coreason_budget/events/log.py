@@ -26,6 +26,7 @@ class EventLog(Hooks):
                 extra={
                     **_whose([balance.account.scope for balance in receipt.balances]),
                     "cost_usd": f"{receipt.cost_usd:f}",
+                    "difference_usd": None if receipt.difference_usd is None else _text(receipt.difference_usd),
                     "tokens": receipt.amounts.tokens,
                     "status": receipt.status,
                     "op_id": receipt.op_id,

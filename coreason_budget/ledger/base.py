@@ -101,7 +101,7 @@ class Correct:
 
     ``booking`` is the op id of a charge, of a reservation that was settled or of its settle, or that reservation's id.
     ``cost`` as in `End`; tokens and requests that nobody names stay as they are. With ``only_up`` each unit comes to
-    the most of what stands and what is told, else to what is told.
+    the most of what stands and what is told, else to what is told. What ``memo`` does not say is the booking's.
     """
 
     op_id: str
@@ -112,6 +112,7 @@ class Correct:
     tokens: int | None = None
     requests: int | None = None
     only_up: bool = True
+    memo: Memo = Memo()
 
 
 @frozen

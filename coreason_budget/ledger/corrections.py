@@ -43,6 +43,7 @@ def correct(request: Correct, now_us: int, known: Known) -> Change | Replay:
     told, price = _told(request, record)
     before = record.total
     change = _corrected(record, _most(before, told) if request.only_up else told, price, now_us)
+    memo = change.record.memo
     marker = evolve(
         change.record,
         op_id=request.op_id,
@@ -52,6 +53,7 @@ def correct(request: Correct, now_us: int, known: Known) -> Change | Replay:
         booked=before,
         ended_by=None,
         end_digest="",
+        memo=evolve(memo, reference=request.memo.reference or memo.reference),
     )
     return evolve(change, marker=marker)
 

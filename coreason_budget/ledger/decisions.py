@@ -24,17 +24,20 @@ class Change:
     before: Amounts | None = None
 
     @property
-    def op_id(self) -> str:
-        """The op id that does it."""
-        return (self.marker or self.record).op_id
+    def answer(self) -> Record:
+        """The record that its caller is told of: of a correction its own, where it has one."""
+        return self.record if self.before is None else self.marker or self.record
 
     def entry(self, now_us: int) -> JournalEntry:
         """What the journal says of it."""
-        entry = entry_of(self.record, self.movements, now_us, self.op_id)
+        entry = entry_of(self.answer, self.movements, now_us, (self.marker or self.record).op_id)
         if self.before is None:
             return entry
         total, corrects = self.record.total, self.record.op_id
-        return evolve(entry, kind="correct", amounts=total, before=self.before, corrects=corrects)
+        reserved_as = corrects if self.record.state else ""
+        return evolve(
+            entry, kind="correct", amounts=total, before=self.before, corrects=corrects, reserved_as=reserved_as
+        )
 
 
 @frozen

@@ -142,7 +142,7 @@ def _apply(transaction: Transaction, decision: Change | Replay) -> Outcome:
     if isinstance(decision, Change):
         _write(transaction, decision)
         _reap_batch(transaction)
-    record = decision.record
+    record = decision.answer if isinstance(decision, Change) else decision.record
     standings = transaction.standings(e.account for e in record.entries)
     return Outcome(record, standings, isinstance(decision, Replay), decision.before)
 

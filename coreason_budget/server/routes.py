@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from attrs import evolve
 from flask import Blueprint, Response, request
 
-from coreason_budget.calls import Check, Mutation, Release, Reserve, Settle, Spend
+from coreason_budget.calls import Check, Correct, Mutation, Release, Reserve, Settle, Spend
 from coreason_budget.errors import BudgetError
 from coreason_budget.manager import BudgetManager
 from coreason_budget.server import schemas
@@ -83,6 +83,9 @@ class _Routes:
 
     def release(self, asked: Release) -> answers.Ended:
         return answers.ended(self._budget.run(_keyed(asked)))
+
+    def correct(self, asked: Correct) -> answers.Corrected:
+        return answers.corrected(self._budget.run(_keyed(asked)))
 
     def usage(self, asked: Mapping[str, Any]) -> answers.Accounts:
         return answers.accounts(self._budget.usage(**asked))

@@ -14,7 +14,8 @@ import cattrs
 from cattrs.errors import ClassValidationError, ForbiddenExtraKeysError
 from cattrs.gen import make_dict_structure_fn, override
 
-from coreason_budget.calls import CALLS, Call, json_fields, told_of
+from coreason_budget.calls import CALLS, Call
+from coreason_budget.declared import json_fields, told_of
 from coreason_budget.ids import MAX_TOKENS
 from coreason_budget.inputs import Amount
 from coreason_budget.money import Usd
@@ -117,6 +118,12 @@ def _whole_number(value: Any, _: Any) -> int:
     return value
 
 
+def _truth(value: Any, _: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"must be true or false, not {_json_type(value)}")
+    return value
+
+
 def _seconds(value: Any, _: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, Decimal | int):
         raise ValueError(f"must be a number of seconds, not {_json_type(value)}")
@@ -133,6 +140,7 @@ _converter = cattrs.Converter(forbid_extra_keys=True)
 _converter.register_structure_hook(str, _text)
 _converter.register_structure_hook(int, _whole_number)
 _converter.register_structure_hook(float, _seconds)
+_converter.register_structure_hook(bool, _truth)
 _converter.register_structure_hook_func(lambda wanted: wanted == Amount | None, _amount)
 _converter.register_structure_hook_func(lambda wanted: wanted in (Mapping[str, Any], Mapping[str, str]), _object)
 for _call in CALLS:

@@ -27,6 +27,7 @@ _BODY = tuple([Kind(error.code, error().name) for error in UNREADABLE])
 _INPUT = (outcomes.BAD_REQUEST, outcomes.INVALID_ID)
 _PRICED = (*_INPUT, outcomes.INVALID_AMOUNT, outcomes.UNKNOWN_MODEL)
 _ENDED = (outcomes.UNKNOWN_RESERVATION, outcomes.RESERVATION_ENDED)
+_NOT_BOOKED = (*_ENDED, outcomes.RESERVATION_OPEN)
 
 
 JSON = "application/json"
@@ -132,6 +133,17 @@ ROUTES = {
         asks=calls.Release,
         answers={200: answers.Ended},
         refuses=(*_INPUT, *_ENDED),
+        is_repeatable=True,
+    ),
+    # It only raises what is booked. What lowers it, a key of role admin may do: here none is.
+    "correct": Route(
+        method="POST",
+        path="/corrections",
+        role="spend",
+        summary="Raise what was booked to what the call cost",
+        asks=calls.Correct,
+        answers={200: answers.Corrected},
+        refuses=(*_PRICED, *_NOT_BOOKED),
         is_repeatable=True,
     ),
     "usage": Route(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, Any, Literal, TypeAlias, TypedDict, cast
+from typing import Annotated, Any, Literal, NotRequired, TypeAlias, TypedDict, cast
 
 from coreason_budget.inputs import Schema
 from coreason_budget.model import WINDOWS
@@ -20,6 +20,14 @@ Json = dict[str, Any]
 
 Money: TypeAlias = Annotated[
     str, Schema(pattern=r"^[0-9]+\.[0-9]{2,9}$", description="USD, exact in nano-USD.", examples=["0.25"])
+]
+Difference: TypeAlias = Annotated[
+    str,
+    Schema(
+        pattern=r"^-?[0-9]+\.[0-9]{2,9}$",
+        description="USD more than stood booked before, exact in nano-USD.",
+        examples=["1.57"],
+    ),
 ]
 Moment: TypeAlias = Annotated[str, Schema(format="date-time")]
 Window: TypeAlias = Annotated[str, Schema(enum=list(WINDOWS), description="A calendar period; `total` never resets.")]
@@ -89,10 +97,22 @@ class Reserved(TypedDict):
 
 
 class Recorded(TypedDict):
-    """A charge that was booked."""
+    """A charge that was booked; one told in parts is `corrected` by a report that raised it, else `unchanged`."""
 
-    status: Literal["recorded"]
+    status: Annotated[str, Schema(enum=["recorded", "corrected", "unchanged"])]
     cost_usd: Money
+    difference_usd: NotRequired[Difference]
+    op_id: OpId
+    replayed: Replayed
+
+
+class Corrected(TypedDict):
+    """What stands booked since it was corrected; `unchanged` where it stood at that already."""
+
+    status: Annotated[str, Schema(enum=["corrected", "unchanged"])]
+    reservation_id: str | None
+    cost_usd: Money
+    difference_usd: Difference
     op_id: OpId
     replayed: Replayed
 
@@ -200,9 +220,24 @@ def reserved(reservation: Reservation) -> Reserved:
 
 def recorded(receipt: Receipt) -> Recorded:
     """A charge that was booked."""
-    return {
-        "status": "recorded",
+    answer: Recorded = {
+        "status": receipt.status,
         "cost_usd": usd(receipt.cost_usd),
+        "op_id": receipt.op_id,
+        "replayed": receipt.replayed,
+    }
+    if receipt.difference_usd is not None:
+        answer["difference_usd"] = usd(receipt.difference_usd)
+    return answer
+
+
+def corrected(receipt: Receipt) -> Corrected:
+    """A correction of what was booked."""
+    return {
+        "status": receipt.status,
+        "reservation_id": receipt.reservation_id,
+        "cost_usd": usd(receipt.cost_usd),
+        "difference_usd": usd(receipt.difference_usd or Decimal("0.00")),
         "op_id": receipt.op_id,
         "replayed": receipt.replayed,
     }

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, NotRequired, Union, get_args, get_or
 
 from attrs import NOTHING, fields
 
-from coreason_budget.calls import json_fields
+from coreason_budget.declared import json_fields
 from coreason_budget.wire.answers import Json
 
 NULL: Json = {"type": "null"}

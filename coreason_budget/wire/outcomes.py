@@ -77,6 +77,13 @@ class AboutReservation(TypedDict):
     reason: Literal["unknown", "settled", "released", "lapsed"]
 
 
+class Unended(TypedDict):
+    """Which reservation."""
+
+    reservation_id: str
+    reason: Literal["open"]
+
+
 class Unsettled(TypedDict):
     """Which reservation."""
 
@@ -179,6 +186,7 @@ UNKNOWN_RESERVATION = Kind(
     404, "Unknown reservation", "unknown-reservation", (AboutReservation,), error=ReservationError
 )
 RESERVATION_ENDED = Kind(409, "Reservation has ended", "reservation-ended", (AboutReservation,), error=ReservationError)
+RESERVATION_OPEN = Kind(409, "Reservation is open", "reservation-open", (Unended,), error=ReservationError)
 NOT_SETTLED = Kind(409, "Reservation was not settled", "not-settled", (Unsettled,), error=ReservationNotSettledError)
 IDEMPOTENCY_CONFLICT = Kind(
     422,
@@ -207,24 +215,21 @@ MISCONFIGURED = Kind(503, "Service misconfigured", "misconfigured", (LaterField,
 # Where several stand for one error, the first is what the error becomes.
 KINDS = (
     INTERNAL, BAD_REQUEST, INVALID_AMOUNT, INVALID_ID, UNKNOWN_MODEL, MISCONFIGURED, KEY_MISSING, KEY_REFUSED,
-    RESERVATION_ENDED, UNKNOWN_RESERVATION, NOT_SETTLED, IDEMPOTENCY_CONFLICT, BUDGET_EXCEEDED,
+    RESERVATION_ENDED, UNKNOWN_RESERVATION, RESERVATION_OPEN, NOT_SETTLED, IDEMPOTENCY_CONFLICT, BUDGET_EXCEEDED,
     LEDGER_UNAVAILABLE, OUTCOME_UNKNOWN, LEDGER_CORRUPT,
 )  # fmt: skip
 
 _BY_TYPE = {kind.type: kind for kind in KINDS}
 _BY_ERROR = {kind.error: kind for kind in reversed(KINDS)}
+_BY_REASON: dict[object, Kind] = {"unknown": UNKNOWN_RESERVATION, "open": RESERVATION_OPEN}
 
 
 def kind_of(error: BudgetError) -> Kind:
     """The kind of an error, or of the nearest class above it that has one."""
     kind = next(_BY_ERROR[cls] for cls in type(error).__mro__ if cls in _BY_ERROR)
-    return UNKNOWN_RESERVATION if kind is RESERVATION_ENDED and _is_unknown(error) else kind
+    return _BY_REASON.get(getattr(error, "reason", None), kind) if kind is RESERVATION_ENDED else kind
 
 
 def kind_named(type: object) -> Kind | None:
     """The kind that a problem's ``type`` names; None if it is none of ours."""
     return _BY_TYPE.get(type) if isinstance(type, str) else None
-
-
-def _is_unknown(error: BudgetError) -> bool:
-    return getattr(error, "reason", None) == "unknown"

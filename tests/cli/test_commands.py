@@ -113,6 +113,22 @@ def test_spend_prices_tokens_and_takes_scopes() -> None:
     ]
 
 
+def test_what_was_booked_is_corrected() -> None:
+    """Told in parts, raised, lowered where that is said, and taken back."""
+    part = ("spend", "user_123", "--key", "msg", "--cumulative", "--cost")
+    said = [run(*part, cost).stdout for cost in ("0.02", "1.59", "0.02")]
+    assert said[:2] == ["recorded 0.02 USD\n", "corrected to 1.59 USD, by 1.57 USD\n"]
+    assert said[2].startswith("unchanged at 1.59 USD")
+    assert run("correct", "msg", "--cost", "1").stdout == "unchanged at 1.59 USD\n"
+    assert run("correct", "msg", "--cost", "1", "--lower").stdout == "corrected to 1.00 USD, by -0.59 USD\n"
+    assert answer("correct", "msg", "--void", "--key", "k")["difference_usd"] == "-1.00"
+    assert answer("correct", "msg", "--void", "--key", "k")["replayed"]
+    assert answer("usage")["accounts"][0]["spent_usd"] == "0.00"
+    unknown = run("correct", "nobody", "--cost", "1")
+    assert (unknown.exit_code, "no booking" in unknown.stderr) == (2, True)
+    assert run("correct", "msg", "--void", "--cost", "1").exit_code == 2
+
+
 def test_reserve_settle_release() -> None:
     """The reservation's id is the last line; it ends once."""
     reserved = run("reserve", "alice", "--cost", "4", "--ttl", "60")

@@ -25,7 +25,8 @@ from tests.manager.kit import spent
             # The design's `cost` has no default; left out, the model and its counts give one.
             "record_spend",
             "(self, user_id=None, cost=None, project_id=None, model=None, *, tags=None, usage=None, "
-            "input_tokens=None, output_tokens=None, service='standard', reference=None, idempotency_key=None)",
+            "input_tokens=None, output_tokens=None, service='standard', reference=None, cumulative=False, "
+            "idempotency_key=None)",
         ),
         (
             "reserve",
@@ -36,6 +37,11 @@ from tests.manager.kit import spent
             "settle",
             "(self, reservation_id, cost=None, *, usage=None, model=None, input_tokens=None, output_tokens=None, "
             "service='standard', reference=None, idempotency_key=None, entries=())",
+        ),
+        (
+            "correct",
+            "(self, booking, cost=None, *, usage=None, model=None, input_tokens=None, output_tokens=None, "
+            "service='standard', only_up=True, void=False, reference=None, idempotency_key=None)",
         ),
         ("release", "(self, reservation_id, *, idempotency_key=None, entries=())"),
         ("usage", "(self, user_id=None, project_id=None, model=None, tags=None)"),

@@ -140,7 +140,7 @@ def test_bad_tags_are_400(post: Post, tags: str) -> None:
         pytest.param(b'{"user_id": "a", "x": 1e' + b"9" * 30 + b"}", "out of range", id="an endless exponent"),
     ],
 )
-@pytest.mark.parametrize("path", ["/check", "/spend", "/reserve", "/settle", "/release"])
+@pytest.mark.parametrize("path", ["/check", "/spend", "/reserve", "/settle", "/release", "/corrections"])
 def test_a_body_that_is_no_json_object_is_400(post: Post, path: str, body: bytes, says: str) -> None:
     """Whatever is sent as a body: a 400 that says what is wrong with it."""
     answer = post(path, body)
@@ -157,6 +157,7 @@ def test_a_body_that_is_no_json_object_is_400(post: Post, path: str, body: bytes
         ("/reserve", "user_id"),
         ("/settle", "reservation_id"),
         ("/release", "reservation_id"),
+        ("/corrections", "booking"),
     ],
 )
 def test_a_missing_field_is_named(post: Post, path: str, field: str) -> None:

@@ -27,6 +27,7 @@ MUST_BE_SEEN = {
     "POST /reserve": {201, 400, 405, 409, 411, 415, 422, 429},
     "POST /settle": {400, 404, 405, 411, 415},
     "POST /release": {400, 404, 405, 411, 415},
+    "POST /corrections": {400, 404, 405, 411, 415},
     "GET /usage": {200, 400, 405},
     "GET /health": {200, 405},
 }

@@ -24,6 +24,7 @@ CALLS: list[tuple[str, str, dict[str, Any] | None]] = [
     ("POST", "/reserve", {"user_id": "alice", "cost": 1}),
     ("POST", "/settle", {"reservation_id": "r", "cost": 1}),
     ("POST", "/release", {"reservation_id": "r"}),
+    ("POST", "/corrections", {"booking": "b", "cost": 1}),
     ("GET", "/usage", None),
 ]
 
@@ -39,7 +40,7 @@ class BrokenLedger:
     def _fail(self, *_: Any) -> Any:
         raise self._error
 
-    reserve = charge = end = read = ping = _fail
+    reserve = charge = end = correct = read = ping = _fail
 
     def close(self) -> None:
         """Nothing is open."""

@@ -9,7 +9,7 @@ from attrs import NOTHING, fields
 from flask import Flask
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 
-from coreason_budget import BudgetConfig, BudgetManager, calls
+from coreason_budget import BudgetConfig, BudgetManager, calls, declared
 from coreason_budget.server import create_app, create_blueprint
 from coreason_budget.server.openapi import describe
 from coreason_budget.server.table import ROUTES
@@ -45,7 +45,7 @@ def test_every_route_is_in_it() -> None:
 def test_every_field_of_a_request_is_in_it(asked: type[Any]) -> None:
     """Those that must be there are required, the others may be null, and none else is allowed."""
     schema = describe()["components"]["schemas"][asked.__name__]
-    said = [field for field in fields(asked) if field.name in calls.json_fields(asked)]
+    said = [field for field in fields(asked) if field.name in declared.json_fields(asked)]
     assert list(schema["properties"]) == [field.name for field in said]
     assert schema["required"] == [field.name for field in said if field.default is NOTHING]
     assert schema["additionalProperties"] is False
@@ -107,7 +107,7 @@ def test_the_key_of_a_mutation_is_in_it() -> None:
         for operation in operations(describe())
         if "Idempotency-Key" in [parameter["name"] for parameter in operation.get("parameters", ())]
     }
-    assert takers == {"spend", "reserve", "settle", "release"}
+    assert takers == {"spend", "reserve", "settle", "release", "correct"}
 
 
 def test_a_reservation_leads_to_its_ends() -> None:

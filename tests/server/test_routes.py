@@ -355,3 +355,48 @@ def test_a_spend_says_its_cost_in_one_way(post: Post, said: dict[str, Any], fiel
     assert (refused.status_code, refused.json["field"]) == (400, field)
     assert post("/spend", {"user_id": "alice", "usage": ANSWER, "service": "no-such"}).status_code == 400
     assert post("/check", {"user_id": "alice"}).json["binding"]["spent_usd"] == "0.00"
+
+
+def test_an_answer_told_in_parts_is_booked_once(post: Post, client: FlaskClient) -> None:
+    """Recorded, raised, and left alone; false is as good as left out."""
+    part = {"user_id": "alice", "cumulative": True}
+    said = [post("/spend", {**part, "cost": cost}, key="msg").json for cost in ("0.02", "1.59", "0.02")]
+    told = [(a["status"], a["cost_usd"], a.get("difference_usd"), a["replayed"]) for a in said]
+    assert told == [
+        ("recorded", "0.02", None, False), ("corrected", "1.59", "1.57", False), ("unchanged", "1.59", "0.00", True),
+    ]  # fmt: skip
+    assert spent(client, "alice") == "1.59"
+    assert post("/spend", {"user_id": "alice", "cost": 3, "cumulative": False}, key="msg").status_code == 422
+    assert post("/spend", {**part, "cost": 3}).json["field"] == "idempotency_key"
+    for wrong in ("true", 1, []):
+        refused = post("/spend", {"user_id": "alice", "cost": 3, "cumulative": wrong}, key="other")
+        assert (refused.status_code, refused.json["field"]) == (400, "cumulative")
+    assert spent(client, "alice") == "1.59"
+
+
+def test_what_was_booked_is_raised_and_never_lowered(post: Post, client: FlaskClient) -> None:
+    """By key or reservation; whoever may spend may spend more, and take nothing back."""
+    post("/spend", {"user_id": "alice", "cost": 1}, key="call")
+    raised = post("/corrections", {"booking": "call", "cost": "1.5"}, key="fix")
+    assert (raised.status_code, raised.json) == (200, {
+        "status": "corrected", "reservation_id": None, "cost_usd": "1.50", "difference_usd": "0.50", "op_id": "fix",
+        "replayed": False,
+    })  # fmt: skip
+    assert post("/corrections", {"booking": "call", "cost": "1.5"}, key="fix").json["replayed"]
+    assert post("/corrections", {"booking": "call", "cost": 0}).json["status"] == "unchanged"
+    for lowers in ("only_up", "void"):
+        assert post("/corrections", {"booking": "call", "cost": 0, lowers: False}).json["field"] == lowers
+    assert spent(client, "alice") == "1.50"
+
+
+def test_what_cannot_be_corrected_is_a_named_problem(post: Post) -> None:
+    """404 where nothing is booked; 409 for a reservation that is open, or ended without a booking."""
+    held = [post("/reserve", {"user_id": "alice", "cost": 1}).json["reservation_id"] for _ in range(2)]
+    post("/release", {"reservation_id": held[1]})
+    found = [post("/corrections", {"booking": booking, "cost": 2}) for booking in ("nobody", *held)]
+    told = [(a.status_code, a.json["type"].rpartition(":")[2], a.json["reason"]) for a in found]
+    assert told == [
+        (404, "unknown-reservation", "unknown"), (409, "reservation-open", "open"),
+        (409, "reservation-ended", "released"),
+    ]  # fmt: skip
+    assert [a.json["reservation_id"] for a in found] == ["nobody", *held]

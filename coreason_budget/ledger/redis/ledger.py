@@ -236,7 +236,7 @@ class RedisLedger:
         if done is None:
             return None
         self._reap_after(link, snapshot)
-        return Outcome(change.record, writes.after(done), before=change.before)
+        return Outcome(change.answer, writes.after(done), before=change.before)
 
     def _replayed(self, link: Link, operation: Operation, decision: Replay) -> Outcome:
         # It was done: if the answer is lost now, the caller must not hear that nothing can have been.
