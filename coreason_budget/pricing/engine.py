@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Unpack
 
 from attrs import evolve
 
-from coreason_budget.errors import InvalidIdError, UnknownModelError
+from coreason_budget.errors import UnknownModelError
 from coreason_budget.money import Usd, ceil_div, to_nanos, to_usd
-from coreason_budget.pricing import served
 from coreason_budget.pricing.bill import Item, bill, billed_searches, item_of, name_of, period_of, rates_of, total_of
 from coreason_budget.pricing.bound import Quote, Request, affordable, prompt_bound, quote
 from coreason_budget.pricing.buckets import Usage
-from coreason_budget.pricing.catalog import Catalog
+from coreason_budget.pricing.cards import Cards
 from coreason_budget.pricing.cost import Cost
 from coreason_budget.pricing.counts import Counts, plain, split
-from coreason_budget.pricing.hidden import why_hidden
-from coreason_budget.pricing.price import BUCKETS, MILLION, STANDARD, ModelPrice
+from coreason_budget.pricing.price import BUCKETS, MILLION, STANDARD
 from coreason_budget.pricing.tokens import text_tokens
 from coreason_budget.pricing.usage import Part, Report, buckets_of, read_report
 
-if TYPE_CHECKING:
-    from coreason_budget.pricing.overrides import Own
 
-
-class PricingEngine:
+class PricingEngine(Cards):
     """Prices calls by the bundled table, the user's prices file and the user's overrides.
 
     An override wins over the file, the file over the table, for every name of the model: its
@@ -51,85 +44,6 @@ class PricingEngine:
     Raises:
         ConfigError: One of them cannot be used; names model and key, or file and line.
     """
-
-    def __init__(
-        self,
-        overrides: Mapping[str, Mapping[str, Usd]] | None = None,
-        prices_file: str | os.PathLike[str] | None = None,
-        aliases: Mapping[str, str] | None = None,
-    ) -> None:
-        self._catalog = Catalog(_own(overrides), prices_file, aliases)
-        self._find = lru_cache(maxsize=4096)(self._catalog.find)
-        self._priced = lru_cache(maxsize=4096)(partial(served.priced_model, self._catalog))
-
-    def canonical(self, model: str) -> str:
-        """Give the id that budgets and books use: ``openai/gpt-4o`` for ``gpt-4o-2024-08-06`` or ``openai:gpt-4o``.
-
-        One for every form of a model that has a price, and for its aliases. The id as given where the
-        table has none, or where two providers share it.
-
-        Raises:
-            InvalidIdError: Not a text of 1 to 256 bytes.
-        """
-        try:
-            entry = self._find(_checked(model))
-        except UnknownModelError:
-            return model
-        return model if entry is None else entry.canonical
-
-    def close_to_unknown(self, model: str) -> list[str] | None:
-        """Give the known ids that are written most like one that is not known; None for one that is.
-
-        Raises:
-            InvalidIdError: Not a text of 1 to 256 bytes.
-        """
-        try:
-            known = self._find(_checked(model)) is not None
-        except UnknownModelError:  # Of several providers.
-            return None
-        return None if known else self._catalog.close_to(model)
-
-    def card(self, model: str) -> ModelPrice:
-        """Give the entry of a model.
-
-        Raises:
-            UnknownModelError: There is none, or two providers price the bare id differently.
-            InvalidIdError: Not a text of 1 to 256 bytes.
-        """
-        entry = self._find(_checked(model))
-        if entry is None:
-            why = why_hidden(model)
-            close = [] if why else self._catalog.close_to(model)
-            hint = f" Close: {', '.join(close)}." if close else f" {why}." if why else ""
-            raise UnknownModelError(
-                f"No price for model {model!r}.{hint} Give it one with MODEL_PRICE_OVERRIDES or PRICES_FILE, "
-                "or that of a model with MODEL_ALIASES.",
-                model=model,
-            )
-        return entry
-
-    def priced_model(self, answered: str, reserved: str) -> str:
-        """Give the model that prices a call: reserved for one, answered in the name of another or the same.
-
-        The answered one at the host that was called (``azure/gpt-4o-mini`` for ``gpt-4o-mini-2024-07-18``
-        from ``azure/gpt-4o``), or of a router before makers' own doors; the reserved one only where the
-        answer means it: by another name, a snapshot, an alias.
-
-        Raises:
-            UnknownModelError: The answered model has no price there, and is not known to be the reserved one.
-            InvalidIdError: One is not a text of 1 to 256 bytes.
-        """
-        return self._priced(_checked(answered), _checked(reserved))
-
-    def same_model(self, answered: str, reserved: str) -> bool:
-        """Say whether an answer's model is the reserved one, under whatever name. As `priced_model`."""
-        return served.same_model(self._catalog, _checked(answered), _checked(reserved))
-
-    def models(self, text: str = "") -> list[ModelPrice]:
-        """Give the entries whose canonical id contains every word of a text, in any case, sorted by id."""
-        words = text.lower().split()
-        found = {entry.canonical: entry for entry in self._catalog.entries()}
-        return [found[name] for name in sorted(found) if all(word in name.lower() for word in words)]
 
     def price_name(self, model: str, service: str = STANDARD) -> str:
         """Name the price that holds today for a model: ``openai/gpt-4o standard 2026-11-12``.
@@ -339,20 +253,6 @@ class PricingEngine:
     def affordable_output_tokens_for(self, model: str, remaining_nanos: int, **request: Unpack[Request]) -> int:
         """Give the same for a remainder in nano-USD. As `affordable_output_tokens`."""
         return affordable(self.card(model), remaining_nanos, request)
-
-
-def _own(overrides: Mapping[str, Mapping[str, Usd]] | None) -> Mapping[str, Own]:
-    if overrides is None or overrides == {}:
-        return {}
-    from coreason_budget.pricing.overrides import read_overrides
-
-    return read_overrides(overrides)
-
-
-def _checked(model: str) -> str:
-    if not isinstance(model, str) or not 1 <= len(model.encode("utf-8", "surrogatepass")) <= 256:
-        raise InvalidIdError("model: must be text of 1 to 256 bytes", field="model")
-    return model
 
 
 def _reported(report: Report, model: str) -> Cost:
