@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from coreason_budget.errors import ConfigError, UnknownModelError
+from coreason_budget.ids import MAX_ID_BYTES
 from coreason_budget.pricing import names
 from coreason_budget.pricing.price import ModelPrice
 
-MAX_BYTES = 256
 _FIELD = "model_aliases"
 
 
@@ -56,8 +56,8 @@ def _target(
 
 
 def _check_text(alias: object, value: Any) -> None:
-    if not isinstance(value, str) or not 1 <= len(value.encode("utf-8", "replace")) <= MAX_BYTES:
-        _fail(alias, f"a name is text of 1 to {MAX_BYTES} bytes")
+    if not isinstance(value, str) or not 1 <= len(value.encode("utf-8", "replace")) <= MAX_ID_BYTES:
+        _fail(alias, f"a name is text of 1 to {MAX_ID_BYTES} bytes")
 
 
 def _fail(alias: object, problem: str) -> NoReturn:

@@ -8,6 +8,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from coreason_budget.errors import InvalidIdError, UnknownModelError
+from coreason_budget.ids import MAX_ID_BYTES
 from coreason_budget.money import Usd
 from coreason_budget.pricing import served
 from coreason_budget.pricing.catalog import Catalog
@@ -110,6 +111,6 @@ def _own(overrides: Mapping[str, Mapping[str, Usd]] | None) -> Mapping[str, Own]
 
 
 def _checked(model: str) -> str:
-    if not isinstance(model, str) or not 1 <= len(model.encode("utf-8", "surrogatepass")) <= 256:
-        raise InvalidIdError("model: must be text of 1 to 256 bytes", field="model")
+    if not isinstance(model, str) or not 1 <= len(model.encode("utf-8", "surrogatepass")) <= MAX_ID_BYTES:
+        raise InvalidIdError(f"model: must be text of 1 to {MAX_ID_BYTES} bytes", field="model")
     return model

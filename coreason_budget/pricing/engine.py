@@ -10,6 +10,7 @@ from typing import Any, Unpack
 from attrs import evolve
 
 from coreason_budget.errors import UnknownModelError
+from coreason_budget.ids import MAX_ID_BYTES
 from coreason_budget.money import Usd, ceil_div, to_nanos, to_usd
 from coreason_budget.pricing.bill import Item, bill, billed_searches, item_of, name_of, period_of, rates_of, total_of
 from coreason_budget.pricing.bound import Quote, Request, affordable, prompt_bound, quote
@@ -110,7 +111,7 @@ class PricingEngine(Cards):
         **counts: Unpack[Counts],
     ) -> int:
         """Give what a call cost in nano-USD. As `calculate`."""
-        entry = self._find(model) if type(model) is str and len(model) <= 256 else None
+        entry = self._find(model) if type(model) is str and len(model) <= MAX_ID_BYTES else None
         if entry is None:
             entry = self.card(model)
         used = split(entry, input_tokens, output_tokens, **counts) if counts else plain(input_tokens, output_tokens)
