@@ -143,6 +143,7 @@ ONLY_IN = {
     "litellm": (),
     "openai": ("integrations.openai",),
     "anthropic": ("integrations.anthropic",),
+    "google": ("integrations.gemini",),
     "genai_prices": ("pricing.refresh.genai",),
     "click": ("cli", "pricing.refresh.__main__"),
     "pytest": ("testing",),
@@ -150,7 +151,7 @@ ONLY_IN = {
     "sqlite3": ("ledger.sqlite", "outbox.store", "storage"),
 }
 HEAVY = ("redis", "flask", "werkzeug", "yaml", "tiktoken", "click", "gunicorn", "pytest", "sqlite3", "openai",
-         "anthropic")  # fmt: skip
+         "anthropic", "google")  # fmt: skip
 
 
 def imports(name, source, is_package=False):

@@ -29,6 +29,7 @@ from coreason_budget.settings import PREFIX
 from tests.aio.kit import until_background_is_done
 from tests.server.service import Service
 from tests.shapes.fake.anthropic import message, messages
+from tests.shapes.fake.gemini import contents
 from tests.shapes.fake.openai import CHAT_USAGE, RESPONSE_USAGE, chat, response, responses
 from tests.shapes.fake.server import provider
 
@@ -68,6 +69,7 @@ def providers() -> Iterator[str]:
     answers = {
         "/chat/completions": chat("gpt-4o", CHAT_USAGE),
         "/responses": responses(response("gpt-4o", RESPONSE_USAGE)),
+        **contents("gemini-2.5-flash", {"promptTokenCount": 12, "candidatesTokenCount": 3, "totalTokenCount": 15}),
         "/v1/messages": messages(message("claude-sonnet-5", {"input_tokens": 12, "output_tokens": 3})),
     }
     with provider(answers) as url:
@@ -121,6 +123,8 @@ def test_the_python_examples_run(folder: str, monkeypatch: pytest.MonkeyPatch, p
     monkeypatch.setenv("OPENAI_API_KEY", "none")
     monkeypatch.setenv("ANTHROPIC_BASE_URL", providers)
     monkeypatch.setenv("ANTHROPIC_API_KEY", "none")
+    monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", providers)
+    monkeypatch.setenv("GEMINI_API_KEY", "none")
     for example in blocks("python", PAGES[folder]):
         printed(example)
 

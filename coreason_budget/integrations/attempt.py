@@ -52,6 +52,7 @@ class Progress:
     Attributes:
         read: What an event tells, in the language of the provider.
         merge: A usage of the events that had one and the tokens that were counted, None where a cut answer has none.
+        needs_usage: What was read, or thought unseen, is told by a usage alone.
         is_countable: All that is billed of the answer can be read: nothing is thought unseen.
         answer: The whole answer, where it came in one piece.
     """
@@ -59,6 +60,7 @@ class Progress:
     read: Callable[[Event], Told]
     merge: Callable[[list[Event], int], object | None]
     is_countable: bool = True
+    needs_usage: bool = False
     is_whole: bool = False
     answer: Event | None = None
     usages: list[Event] = Factory(list)
@@ -147,7 +149,7 @@ class Attempt:
         try:
             if usage is not None:
                 self.reservation.settle(usage=usage, service=self.service)
-            elif self.input_tokens is not None:
+            elif self.input_tokens is not None and not progress.needs_usage:
                 self.reservation.settle(input_tokens=self.input_tokens, output_tokens=counted, service=self.service)
             else:
                 self._lapse()

@@ -12,7 +12,7 @@ _PLAIN_TYPES = frozenset(
      "custom_tool_call_output", "ephemeral"}
 )  # fmt: skip
 # Where any JSON may stand, as text: what a model gave its tools.
-_OPAQUE = frozenset({"input", "arguments", "args"})
+_OPAQUE = frozenset({"input", "arguments", "args", "response"})
 # What points at something that is kept elsewhere, or is a medium that is not billed by its bytes.
 _POINTERS = ("image_url", "input_audio", "audio", "file", "file_id", "file_data", "file_url", "source", "image",
              "document", "inlineData", "inline_data", "fileData", "file_data", "container", "container_id")  # fmt: skip

@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -218,13 +218,14 @@ class _Async:
         if not self._is_closed:
             background.later(self._attempt.streamed)
             with suppress(RuntimeError):  # The loop is closed, and its connections are gone.
-                self._loop.call_soon_threadsafe(_close_soon, self._loop, self._inner)
+                self._loop.call_soon_threadsafe(close_soon, self._loop, self._inner.aclose)
 
 
-def _close_soon(loop: asyncio.AbstractEventLoop, inner: Any) -> None:
-    closing = loop.create_task(inner.aclose())
-    _CLOSING.add(closing)
-    closing.add_done_callback(_CLOSING.discard)
+def close_soon(loop: asyncio.AbstractEventLoop, close: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Have a loop close what was dropped."""
+    task = loop.create_task(close())
+    _CLOSING.add(task)
+    task.add_done_callback(_CLOSING.discard)
 
 
 _CLOSING: set[asyncio.Task[None]] = set()
