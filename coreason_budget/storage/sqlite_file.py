@@ -17,6 +17,7 @@ from attrs import frozen
 from coreason_budget.errors import ConfigError, LedgerCorruptError, LedgerUnavailableError, OutcomeUnknownError
 from coreason_budget.storage.forking import ForkGate
 from coreason_budget.storage.migrations import READABLE_BY, Migration, is_known, migrate
+from coreason_budget.storage.turns import turns_of
 
 # Older libraries can corrupt a WAL under concurrent checkpoints: https://sqlite.org/wal.html#walresetbug
 JOURNAL_MODE = "wal" if sqlite3.sqlite_version_info >= (3, 51, 3) else "truncate"
@@ -82,7 +83,8 @@ class SqliteFile:
             LedgerCorruptError: It holds what this library did not write.
         """
         deadline_s = time.monotonic() + timeout_s
-        with self._errors(), self._connection(deadline_s) as connection:
+        turn = turns_of(str(self.path)).turn(deadline_s)
+        with self._errors(), turn, self._connection(deadline_s) as connection:
             _wait(connection, "BEGIN IMMEDIATE", deadline_s)
             self._check_readable(connection.execute(READABLE_BY).fetchall())
             yield connection
@@ -224,8 +226,9 @@ class SqliteFile:
                 raise LedgerCorruptError(f"{self.path} is not a sound SQLite file: {error}") from error
             if isinstance(error, sqlite3.IntegrityError | sqlite3.DataError | OverflowError):
                 raise LedgerCorruptError(f"{self.path} holds values of another kind: {error}") from error
+            hint = "; others write: raise ledger_timeout_s, or keep budgets in Redis" if _is_busy(error) else ""
             raise LedgerUnavailableError(
-                f"the SQLite {self._kind.name} {self.path} cannot be used now: {error}"
+                f"the SQLite {self._kind.name} {self.path} cannot be used now: {error}{hint}"
             ) from error
 
 
