@@ -2,39 +2,36 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import secrets
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
-from typing import TypeAlias
+from collections.abc import Callable, Iterable
 
-from coreason_budget.errors import ConfigError, InvalidAmountError, InvalidIdError
-from coreason_budget.ids import MAX_RESERVATION_ID_BYTES, MAX_TTL_S, MIN_TTL_S, check_id
+from coreason_budget.asked import (
+    FREE,
+    Content,
+    check_amounts,
+    check_named,
+    check_ttl,
+    check_units,
+    content_of,
+    costing,
+    digest_of,
+    op_id_for,
+    whose,
+)
+from coreason_budget.errors import ConfigError, InvalidIdError
+from coreason_budget.ids import MAX_RESERVATION_ID_BYTES, check_id
 from coreason_budget.ledger.base import UNPRICED, Charge, Correct, End, Ledger, Outcome, Priced, Refused, Reserve
-from coreason_budget.ledger.record import KEEP_CALLERS_US, KEEP_MADE_US, op_id_of
+from coreason_budget.ledger.record import op_id_of
 from coreason_budget.ledger.rules import refusal
 from coreason_budget.limits import LimitBook, LiveBook
 from coreason_budget.model import NO_MEMO, Amounts, Entry, Memo, Subject
-from coreason_budget.money import MAX_ACCOUNT, MAX_OPERATION_NANOS
-from coreason_budget.refusals import Fits, amount_text, exceeded
+from coreason_budget.money import MAX_ACCOUNT
+from coreason_budget.refusals import Fits, exceeded
 from coreason_budget.standing import Balance, Hold, Receipt, Verdict
 
 # A call of which its caller told nothing, and what it asks for all the same.
 _UNTOLD, _LEAST = Amounts(0, 0, 1), Amounts(1, 1, 1)
 _FIELDS = {"user": "user_id", "project": "project_id", "model": "model"}
-
-_encode = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
-
-Content: TypeAlias = Mapping[str, object]
-"""What a caller gave, by name. A value that is None counts as left out."""
-
-
-def _fixed(cost_nanos: int, model: str | None) -> int:
-    return cost_nanos
-
-
-_FREE = partial(_fixed, 0)
 
 
 class BudgetGuard:
@@ -79,7 +76,7 @@ class BudgetGuard:
             LedgerUnavailableError: No answer; the call must not go ahead.
         """
         self._check_required(subject)
-        _check_amounts(_UNTOLD if amounts is None else amounts)
+        check_amounts(_UNTOLD if amounts is None else amounts)
         asked = _LEAST if amounts is None else amounts.counted()
         reading = self.ledger.read(self.limits.plan(subject, asked, limited_only=True))
         refused = refusal(reading.entries, reading.standings, reading.now_us)
@@ -108,12 +105,12 @@ class BudgetGuard:
             OutcomeUnknownError: Sent, not answered; repeat with its ``op_id`` as the key.
         """
         self._check_required(subject)
-        _check_amounts(amounts)
-        op_id, keep_us = _op_id(idempotency_key)
+        check_amounts(amounts)
+        op_id, keep_us = op_id_for(idempotency_key)
         if cumulative:
-            _check_named(idempotency_key)
-            content = {**(content or _whose(subject)), "cumulative": True}
-        digest = digest_of("charge", content if content is not None else _content(subject, amounts))
+            check_named(idempotency_key)
+            content = {**(content or whose(subject)), "cumulative": True}
+        digest = digest_of("charge", content if content is not None else content_of(subject, amounts))
         plan = self.limits.plan(subject, amounts)
         return receipt_of(op_id, self.ledger.charge(Charge(op_id, digest, plan, amounts, keep_us, memo, cumulative)))
 
@@ -142,10 +139,10 @@ class BudgetGuard:
             OutcomeUnknownError: Sent, not answered; repeat with its ``op_id`` as the key.
         """
         self._check_required(subject)
-        _check_amounts(amounts)
+        check_amounts(amounts)
         ttl_s = None if ttl_s is None else check_ttl(ttl_s)
-        op_id, keep_us = _op_id(idempotency_key)
-        content = content if content is not None else _content(subject, amounts)
+        op_id, keep_us = op_id_for(idempotency_key)
+        content = content if content is not None else content_of(subject, amounts)
         digest = digest_of("reserve", {**content, "ttl_s": ttl_s})
         told, amounts = amounts, amounts.counted()
         request = Reserve(
@@ -198,7 +195,7 @@ class BudgetGuard:
         """
         if not callable(cost):
             content = content if content is not None else {"cost_nanos": cost, "tokens": tokens}
-        cost = _costing(cost, tokens)
+        cost = costing(cost, tokens)
         return self._end("settle", reservation_id, idempotency_key, content, entries, cost, tokens, memo)
 
     def release(
@@ -234,12 +231,12 @@ class BudgetGuard:
             OutcomeUnknownError: Sent, not answered; repeat with its ``op_id`` as the key.
         """
         check_id(booking, "booking", MAX_RESERVATION_ID_BYTES)
-        op_id, keep_us = _op_id(idempotency_key)
+        op_id, keep_us = op_id_for(idempotency_key)
         if not callable(cost):
             content = content if content is not None else {"cost_nanos": cost, "tokens": tokens}
         if requests is not None:
-            _check_units(requests, MAX_ACCOUNT, "requests")
-        cost = _costing(cost, tokens)
+            check_units(requests, MAX_ACCOUNT, "requests")
+        cost = costing(cost, tokens)
         given = {**(content or {}), "booking": booking, "requests": requests, "lower": None if only_up else True}
         digest = digest_of("correct", given)
         request = Correct(op_id, digest, booking, cost, keep_us, tokens, requests, only_up, memo)
@@ -257,7 +254,7 @@ class BudgetGuard:
         key: str | None,
         content: Content | None,
         entries: tuple[Entry, ...],
-        cost: Callable[[str | None], int | Priced] = _FREE,
+        cost: Callable[[str | None], int | Priced] = FREE,
         tokens: int | None = None,
         memo: Memo = NO_MEMO,
     ) -> Receipt:
@@ -273,87 +270,6 @@ class BudgetGuard:
             if not any(scope.kind == kind for scope in subject.scopes):
                 field = _FIELDS.get(kind, f"tags.{kind}")
                 raise InvalidIdError(f"{field}: every call must name its {kind} (required_scopes)", field=field)
-
-
-def _check_amounts(amounts: Amounts) -> None:
-    _check_units(amounts.usd_nanos, MAX_OPERATION_NANOS, "cost")
-    _check_units(amounts.tokens, MAX_ACCOUNT, "tokens")
-    _check_units(amounts.requests, MAX_ACCOUNT, "requests")
-
-
-def _check_named(idempotency_key: str | None) -> None:
-    if idempotency_key is None:
-        raise InvalidIdError(
-            "idempotency_key: missing; cumulative reports of one call are known by their key", field="idempotency_key"
-        )
-
-
-def _costing(
-    cost: int | Callable[[str | None], int | Priced], tokens: int | None
-) -> Callable[[str | None], int | Priced]:
-    """What tells the cost of a booking, and sees that it tells an amount."""
-    if tokens is not None:
-        _check_units(tokens, MAX_ACCOUNT, "tokens")
-    if not callable(cost):
-        cost = partial(_fixed, _check_units(cost, MAX_OPERATION_NANOS, "cost"))
-    return partial(_checked_cost, cost)
-
-
-def _checked_cost(cost: Callable[[str | None], int | Priced], model: str | None) -> int | Priced:
-    told = cost(model)
-    _check_units(told.nanos if isinstance(told, Priced) else told, MAX_OPERATION_NANOS, "cost")
-    if isinstance(told, Priced) and told.tokens is not None:
-        _check_units(told.tokens, MAX_ACCOUNT, "tokens")
-    return told
-
-
-def _check_units(value: int, most: int, field: str) -> int:
-    if type(value) is int and value > most:
-        show = partial(amount_text, "usd" if field == "cost" else field)
-        raise InvalidAmountError(f"{field}: {show(value)} is too large; the most is {show(most)}", field=field)
-    if type(value) is not int or value < 0:
-        raise InvalidAmountError(f"{field}: must be a whole number from 0 to {most} (usd in nanos)", field=field)
-    return value
-
-
-def check_ttl(value: object, field: str = "ttl_s") -> float:
-    """Give ``value`` back if it is a time to live: over 0 s and at most 24 h.
-
-    Raises:
-        InvalidAmountError: It is not. Names ``field``.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not MIN_TTL_S <= value <= MAX_TTL_S:
-        raise InvalidAmountError(f"{field}: must be a number of seconds from {MIN_TTL_S} to {MAX_TTL_S}", field=field)
-    return float(value)
-
-
-def _op_id(key: str | None) -> tuple[str, int]:
-    """The op id of a mutation and how long it is remembered."""
-    if key is None:
-        return secrets.token_hex(16), KEEP_MADE_US
-    return check_id(key, "idempotency_key"), KEEP_CALLERS_US
-
-
-def _content(subject: Subject, amounts: Amounts) -> Content:
-    return {**_whose(subject), "cost_nanos": amounts.usd_nanos, "tokens": amounts.tokens or None}
-
-
-def _whose(subject: Subject) -> Content:
-    return {
-        "user_id": subject.user,
-        "project_id": subject.project,
-        "model": subject.model,
-        "tags": dict(subject.tags) or None,
-    }
-
-
-def digest_of(verb: str, content: Content) -> str:
-    """What stands for a call and what its caller gave (law 4): its names and values in one order, without what is None.
-
-    A field that is added later and left out keeps the digest of a call that never knew it.
-    """
-    told = {name: value for name, value in content.items() if value is not None}
-    return hashlib.blake2b(f"{verb}{_encode(told)}".encode(), digest_size=16).hexdigest()
 
 
 def receipt_of(op_id: str, outcome: Outcome) -> Receipt:

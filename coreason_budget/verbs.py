@@ -9,10 +9,11 @@ from typing import TypeAlias, TypeVar
 from attrs import evolve, frozen
 
 from coreason_budget import costs
+from coreason_budget.asked import Content
 from coreason_budget.calls import Check, Correct, Release, Reserve, Settle, Spend
 from coreason_budget.errors import BudgetError, BudgetExceededError, InvalidAmountError, UnknownModelError
 from coreason_budget.events.hooks import Chain
-from coreason_budget.guard import BudgetGuard, Content
+from coreason_budget.guard import BudgetGuard
 from coreason_budget.ids import check_id
 from coreason_budget.ledger.base import Priced
 from coreason_budget.limits.uncounted import UncountedTokens

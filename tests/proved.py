@@ -3,6 +3,7 @@
 PROVED_IN = {
     "__main__": "test_readme.py",
     "aio": "aio/test_api.py",
+    "asked": "test_guard.py",
     "assembly": "manager/test_api.py",
     "awaiting": "aio/test_api.py",
     "background": "aio/test_cancelling.py",

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from coreason_budget import calls
-from coreason_budget.guard import digest_of
+from coreason_budget.asked import digest_of
 from coreason_budget.ledger.redis.ledger import RedisLedger
 from coreason_budget.ledger.sqlite.ledger import SqliteLedger
 from coreason_budget.outbox.spend import Spend

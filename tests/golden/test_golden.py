@@ -12,8 +12,8 @@ from attrs import evolve
 from fakeredis import FakeRedis
 
 from coreason_budget import calls
+from coreason_budget.asked import digest_of
 from coreason_budget.errors import BudgetError, ConfigError
-from coreason_budget.guard import digest_of
 from coreason_budget.ledger.base import Backend
 from coreason_budget.ledger.journal import decode_entry, encode_entry
 from coreason_budget.ledger.record import decode, encode

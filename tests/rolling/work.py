@@ -114,7 +114,7 @@ def _reserve(guard: BudgetGuard, number: int) -> str:
 
 
 def _keep(kept: OutboxLedger, guard: BudgetGuard, key: str) -> None:
-    from coreason_budget.guard import digest_of
+    from coreason_budget.asked import digest_of
 
     plan = guard.limits.plan(ALICE, Amounts(CHARGE))
     digest = digest_of("charge", {"user_id": "alice", "cost_nanos": CHARGE})
