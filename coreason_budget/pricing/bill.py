@@ -58,8 +58,9 @@ def _by_requests(entry: ModelPrice, period: Period, used: Usage, requests: int |
 
 def billed_searches(entry: ModelPrice, used: Usage, requests: int | None) -> Usage:
     """Count the searches that are billed of those that ran: all, or one a request where the fee is a prompt's."""
-    if entry.search_unit == "prompt" and used.web_search > (requests or 1):
-        return evolve(used, web_search=requests or 1)
+    most = requests or 1
+    if entry.search_unit == "prompt" and max(used.web_search, used.maps_grounding) > most:
+        return evolve(used, web_search=min(used.web_search, most), maps_grounding=min(used.maps_grounding, most))
     return used
 
 

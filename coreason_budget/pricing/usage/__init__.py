@@ -30,7 +30,7 @@ from coreason_budget.pricing.usage.fields import Fields, fields_of
 from coreason_budget.pricing.usage.habits import Maker
 from coreason_budget.pricing.usage.report import Part, Report
 from coreason_budget.pricing.usage.reported import reported_nanos
-from coreason_budget.pricing.usage.runs import answers_of
+from coreason_budget.pricing.usage.runs import answers_of, refuse_other_models
 from coreason_budget.pricing.usage.told import refuse_counts
 
 __all__ = ["Part", "Report", "Usage", "buckets_of", "read_report", "read_usage"]
@@ -85,6 +85,8 @@ def _is_usage(fields: Fields) -> bool:
 def _parts(found: Found, service: str) -> tuple[Part, ...]:
     family = found.family
     _refuse_strays(family, found.around, service)
+    if found.around and "num_turns" in found.around[0]:
+        refuse_other_models(found.around[0], found.usage)
     first, *others = family.read(found.usage, found.service(service))
     if found.around and (fees := fees_beside(found.around)):
         first = evolve(first, counts={**fees, **first.counts})
@@ -105,9 +107,10 @@ def _refuse_strays(family: Family, around: tuple[Fields, ...], service: str) -> 
     if (wrapper := FAMILIES.find(around[0])) is not None:
         wrapper.read(around[0], service)
         return
-    for name, value in around[0].items():
-        if type(row := family.table.get(name)) is str and row:
-            refuse_counts(name, value)
+    for level in around:
+        for name, value in level.items():
+            if type(row := family.table.get(name)) is str and row:
+                refuse_counts(name, value)
 
 
 def _by_model(source: object, service: str) -> Report | None:

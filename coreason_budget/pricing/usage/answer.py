@@ -26,9 +26,11 @@ _ENVELOPES: tuple[str, ...] = (
     "x_groq",
     "result",
     "context_wrapper",
+    "llm_output",
 )
+_METRICS = "amazon-bedrock-invocationMetrics"
 # An interaction's event, a line of a batch's file, a protobuf message, what AWS puts around.
-_ENVELOPES += ("interaction", "body", "proto", "ResponseMetadata", "HTTPHeaders", "amazon-bedrock-invocationMetrics")
+_ENVELOPES += ("interaction", "body", "proto", "ResponseMetadata", "HTTPHeaders", _METRICS)
 _MAX_DEPTH = 4
 
 # Names under which providers report that a call ran at the standard price.
@@ -95,7 +97,9 @@ class Found:
         return "_".join([part for part in parts if part not in _PLAIN]) or STANDARD
 
     def requests(self) -> int | None:
-        """Give over how many requests a batch's usage is a sum; 0 is not told, None is no sum."""
+        """Give over how many requests a batch's or an agent's usage is a sum; 0 is not told, None is no sum."""
+        if self.around and "num_turns" in self.around[0]:
+            return 0
         if not self.around or self.around[0].get("object") != "batch":
             return None
         return fields_of(self.around[0].get("request_counts")).get("completed") or 0
@@ -143,6 +147,9 @@ def locate(source: object, find: Find) -> Found | None:
 
 
 def _refuse_untold_times(usage: Fields) -> None:
+    if not is_absent(usage.get("output_tokens")) and is_absent(usage.get("input_tokens")):
+        problem = "usage: a message_delta tells the output alone; pass the final message, or all events of its stream"
+        raise InvalidAmountError(problem, field="usage")
     name = "cache_creation_input_tokens"
     if usage.get(name) and is_absent(usage.get("cache_creation")):
         problem = f"{name}: how long it is kept stands in message_start; pass the final message, or all events"
@@ -197,20 +204,46 @@ def _has_counts(inner: Fields) -> bool:
 
 
 def _of_events(events: Sequence[Any], find: Find) -> Found | None:
-    """Find the last usage of a stream's events; what only Anthropic's first event tells is put with it."""
+    """Find the last usage of a stream's events; what only Anthropic's first event tells is put with it.
+
+    Raises:
+        InvalidAmountError: They are of several streams, or of one that ended before its output was told.
+    """
     start: Fields = {}
     last = None
     for event in events:
         fields = fields_of(event)
         if fields.get("type") == "message_start":
+            _refuse_several(bool(start))
             start = fields_of(fields.get("message"))
-        elif (found := _locate(fields, find, (), 0)) is not None:
-            last = found
-    if last is None or not start:
-        return last
-    told = {name: value for name, value in last.usage.items() if not is_absent(value)}
-    begun = {name: value for name, value in fields_of(start.get("usage")).items() if name != "output_tokens"}
-    return Found(last.family, {**begun, **told}, (*last.around, start))
+            continue
+        found = _locate(_grown(fields, start), find, (start,) if start else (), 0)
+        if found is None or (start and _METRICS in fields):
+            continue  # Bedrock tells the same again, without how long what was written is kept.
+        _refuse_several(last is not None and not start and _id(found) != _id(last))
+        last = found
+    if start and last is None:
+        problem = "usage: the stream ended before its message_delta, which alone tells the output; pass cost="
+        raise InvalidAmountError(problem, field="usage")
+    return last
+
+
+def _grown(event: Fields, start: Fields) -> Fields:
+    """Give a message_delta with what only the start tells: it need not tell more than the output."""
+    usage = fields_of(event.get("usage")) if start and event.get("type") == "message_delta" else {}
+    if is_absent(usage.get("output_tokens")):
+        return event
+    told = {name: value for name, value in usage.items() if not is_absent(value)}
+    return {**event, "usage": {**fields_of(start.get("usage")), **told}}
+
+
+def _id(found: Found) -> Any:
+    return found.around[0].get("id") if found.around else None
+
+
+def _refuse_several(are_several: bool) -> None:
+    if are_several:
+        raise InvalidAmountError("usage: the events of several streams; settle each by its own", field="usage")
 
 
 def told_by_property(source: object) -> object | None:

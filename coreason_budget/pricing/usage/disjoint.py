@@ -176,7 +176,7 @@ def _choose(told: _Counts, habits: Habits, maker: Maker | None, written: int) ->
     if "fresh" in told.was_told and "prompt" in told.was_told:
         options = [option for option in options if _fits_fresh(told, cached, option[0])]
     if not options:
-        _refuse_parts(told, cached)
+        _refuse_parts(told, cached if all(cache.in_whole for cache in habits.cache) else 0)
     if not has_total:
         return (*options[0], 0)
     unshared = told["total"] - _sum(told)
@@ -249,7 +249,7 @@ def _unlisted(
 
 
 def _refuse_parts(told: _Counts, cached: int) -> None:
-    told.minus(told["prompt"], told["cached"], "cached", "prompt")
+    told.minus(told["prompt"], min(cached, told["cached"]), "cached", "prompt")
     told.minus(told["prompt"], cached, "cached" if told["cached"] else "written", "prompt")
     told.minus(told["output"], told["reasoning"], "reasoning", "output")
     name = told.name("fresh")

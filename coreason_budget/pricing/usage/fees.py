@@ -44,7 +44,10 @@ def fees_beside(around: Iterable[Fields]) -> dict[str, int]:
             refuse_counts("svg_usage", level["svg_usage"])
         if "output" in level or "tool_usage" in level:
             tools = fields_of(level.get("tool_usage"))
-            found.update(_listed(level.get("output"), tools))
+            listed = _listed(level.get("output"), tools)
+            if _SESSIONS in listed:
+                listed[_SESSIONS] *= _memory(level.get("tools"))
+            found.update(listed)
             found.update(_reported(tools))
         if "additional_kwargs" in level or "parts" in level:
             found.update(_listed(list(_said(level)), {}))
@@ -109,13 +112,39 @@ def _listed(output: Any, tools: Fields) -> Counter[str]:
             found["file_search"] += 1
         elif kind == "code_interpreter_call":
             containers.add(fields.get("container_id") or index)
+        elif kind == "shell_call" and _is_hosted(environment := fields_of(fields.get("environment"))):
+            containers.add(environment.get("container_id") or index)
         elif kind == "image_generation_call" and is_absent(tools.get("image_gen")):
             _refuse(kind, "made by an image model of its own; pass cost=, or a Usage with its price")
         elif kind.endswith("_call") and kind not in _UNBILLED | _COUNTED:
             _refuse(kind, "a tool that is not known, and may have a fee; pass cost=, or a Usage")
     if containers:
-        found["code_interpreter"] = len(containers)
+        found[_SESSIONS] = len(containers)
     return found
+
+
+_SESSIONS = "code_interpreter"
+# What a container with so much memory costs, in those of the least.
+_MEMORY = {"": 1, "1g": 1, "4g": 4, "16g": 16, "64g": 64}
+
+
+def _is_hosted(environment: Fields) -> bool:
+    return word(environment.get("type")).startswith("container")
+
+
+def _memory(tools: Any) -> int:
+    """Give how many times the least container those of the offered tools cost, the dearest of them.
+
+    Raises:
+        InvalidAmountError: One has a memory whose price is not known.
+    """
+    places = (fields_of(tool) for tool in items_of(tools, "tools"))
+    inner = (fields_of(place.get(name)) for place in places for name in ("container", "environment"))
+    sizes = {word(place.get("memory_limit"), "memory_limit") for place in inner}
+    if unknown := sizes - _MEMORY.keys():
+        problem = f"memory_limit: a container of {unknown.pop()!r} has no known price; pass cost="
+        raise InvalidAmountError(problem, field="memory_limit")
+    return max([_MEMORY[size] for size in sizes], default=1)
 
 
 _COUNTED = frozenset({"web_search_call", "image_generation_call"})
@@ -133,12 +162,28 @@ def _refuse_hidden_requests(history: Any) -> None:
 
 
 def _grounding(levels: Iterable[Fields]) -> Mapping[str, int]:
-    """Count the searches behind a grounded answer of Gemini's, each place once."""
-    searches = 0
-    for grounding in {id(found): fields_of(found) for level in levels for found in _grounded(level)}.values():
-        queries = grounding.get("web_search_queries") or grounding.get("webSearchQueries")
-        searches += sum(1 for query in items_of(queries, "web_search_queries") if query)
-    return {"web_search": searches} if searches else {}
+    """Count the searches behind a grounded answer of Gemini's, each place once: of the web, or of maps."""
+    found: Counter[str] = Counter()
+    for grounding in {id(one): fields_of(one) for level in levels for one in _grounded(level)}.values():
+        queries = sum(_queries(grounding, name) for name in ("web_search_queries", "image_search_queries"))
+        chunks = map(fields_of, _either(grounding, "grounding_chunks"))
+        sources = {name for chunk in chunks for name in chunk if not is_absent(chunk[name])}
+        if "maps" in sources or _either(grounding, "google_maps_widget_context_token"):
+            # The queries are of both where both are sources: each is billed once, whoever was asked.
+            found["maps_grounding"] += 1 if "web" in sources else max(queries, 1)
+            queries = max(queries - 1, 1) if "web" in sources else 0
+        found["web_search"] += queries
+    return {name: count for name, count in found.items() if count}
+
+
+def _queries(grounding: Fields, name: str) -> int:
+    return sum(1 for query in items_of(_either(grounding, name), name) if query)
+
+
+def _either(fields: Fields, name: str) -> Any:
+    """Give what stands under a name of Google's, as its package writes it or its interface; empty if nothing does."""
+    first, *others = name.split("_")
+    return fields.get(name) or fields.get(first + "".join(map(str.capitalize, others))) or ()
 
 
 def _grounded(level: Fields) -> Iterator[Any]:

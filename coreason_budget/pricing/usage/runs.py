@@ -140,3 +140,31 @@ def _of_claude_code(levels: Iterable[Fields]) -> list[Any]:
     """Give the messages of a log: each is logged while it grows, and its last line has all of it."""
     messages = {key: fields_of(level["message"]) for level in levels if (key := _claude_code_id(level)) is not None}
     return list(messages.values())
+
+
+_BY_MODEL = ("modelUsage", "model_usage")
+_AGAIN = {
+    "input_tokens": "inputTokens",
+    "output_tokens": "outputTokens",
+    "cache_read_input_tokens": "cacheReadInputTokens",
+    "cache_creation_input_tokens": "cacheCreationInputTokens",
+}
+
+
+def refuse_other_models(result: Fields, usage: Fields) -> None:
+    """Refuse Claude Code's result whose usage is not all: of its main loop, where other models worked beside.
+
+    Raises:
+        InvalidAmountError: What it tells by model adds up to something else; names the field.
+    """
+    name = next((name for name in _BY_MODEL if not is_absent(result.get(name))), None)
+    if name is None:
+        return
+    models = [fields_of(one) for one in fields_of(result[name]).values()]
+    for count, again in _AGAIN.items():
+        listed = sum(_count(model, again) for model in models)
+        if listed != _count(usage, count):
+            problem = (
+                f"{name}: its {again} are {listed}, where usage has {_count(usage, count)}; pass its cost as cost="
+            )
+            raise InvalidAmountError(problem, field=name)

@@ -18,6 +18,7 @@ Row: TypeAlias = "str | Table | Callable[[Told, Any, str], None]"
 Table: TypeAlias = Mapping[str, Any]
 """Field name -> its role, the table of the level under it, or a function for what is neither."""
 
+_LISTS = (list, tuple, set, frozenset)
 _HELP = "Pass cost=, or a coreason_budget.pricing.Usage that says what it is."
 
 
@@ -83,7 +84,7 @@ def walk(told: Told, fields: Fields, table: Table, path: str = "") -> None:
 
 def _level(name: str, value: Any, row: Table) -> Fields:
     fields = fields_of(value)
-    if not fields and (isinstance(value, bool | int | float | Decimal | str)):
+    if not fields and (isinstance(value, bool | int | float | Decimal | str) or (isinstance(value, _LISTS) and value)):
         raise InvalidAmountError(f"{name}: {type(value).__name__} where {', '.join(row)} should be", field=name)
     return fields
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from attrs import frozen
 
+from tests.pricing.usage.edge_cases import ROWS as EDGE_ROWS
 from tests.pricing.usage.framework_cases import ROWS
 from tests.pricing.usage.sdk_cases import ROWS as SDK_ROWS
 
@@ -257,4 +258,5 @@ SUMS = [
 ]
 FRAMEWORKS = [Case(*row) for row in ROWS]
 SDKS = [Case(*row) for row in SDK_ROWS]
-CASES = [*OPENAI, *ANTHROPIC, *GOOGLE, *BEDROCK, *SUMS, *FRAMEWORKS, *SDKS]
+EDGES = [Case(*row) for row in EDGE_ROWS]
+CASES = [*OPENAI, *ANTHROPIC, *GOOGLE, *BEDROCK, *SUMS, *FRAMEWORKS, *SDKS, *EDGES]

@@ -9,6 +9,7 @@ from coreason_budget.errors import InvalidAmountError
 from coreason_budget.pricing import PricingEngine
 from coreason_budget.pricing.usage import Report, read_report
 from tests.pricing.usage.cases import CASES, Case
+from tests.pricing.usage.edge_cases import REFUSED
 from tests.pricing.usage.test_buckets import as_objects
 
 ENGINE = PricingEngine()
@@ -131,6 +132,13 @@ def test_a_count_that_nobody_understands_is_refused_by_name(usage: dict[str, Any
     """It is money; the error says where it stands."""
     with pytest.raises(InvalidAmountError, match=named):
         ENGINE.cost_of(usage, "gpt-5")
+
+
+@pytest.mark.parametrize(("usage", "model", "named"), REFUSED)
+def test_what_is_told_too_little_or_twice_is_refused_by_name(usage: Any, model: str, named: str) -> None:
+    """Neither is a guess made, nor is half of it booked."""
+    with pytest.raises(InvalidAmountError, match=named):
+        ENGINE.cost_of(usage, model)
 
 
 def test_a_sum_is_not_a_request() -> None:

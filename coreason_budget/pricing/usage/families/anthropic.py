@@ -34,6 +34,7 @@ _TOP: Table = {
 }
 _MESSAGES, _ADVICE, _COMPACTION = ("message", "fallback_message"), "advisor_message", "compaction"
 _FEES = ("web_search", "code_execution")
+_KEPT = ("written_5m", "written_1h")
 _SUMMED = ("prompt", "output", "cached", "written")
 
 
@@ -53,16 +54,34 @@ def _passes(family: Family, fields: Fields, told: Told, service: str) -> tuple[P
     passes = [(kind, _pass(family, level, service)) for kind, level in zip(kinds, listed, strict=True)]
     advice, compactions = ([part for kind, part in passes if kind == other] for other in (_ADVICE, _COMPACTION))
     messages = [part for kind, part in passes if kind in _MESSAGES] or [family.part(told, service)]
-    if not _adds_up(told, messages) and not _adds_up(told, [*messages, *advice]):
+    summed = messages if _adds_up(told, messages) else [*messages, *advice]
+    if not _adds_up(told, summed):
         raise InvalidAmountError("iterations: the messages are not what the top level adds up to", field="iterations")
     fees = {role: told.counts[role] for role in _FEES if told.counts.get(role)}
-    first = evolve(messages[0], counts={**messages[0].counts, **fees})
+    first = evolve(messages[0], counts={**messages[0].counts, **_times(told, summed), **fees})
     return (first, *messages[1:], *advice, *compactions)
+
+
+def _times(told: Told, summed: list[Part]) -> dict[str, int]:
+    """Give how long what was written is kept, where the top level alone tells that of its one pass.
+
+    Raises:
+        InvalidAmountError: It tells that of several passes, or more than they do.
+    """
+    listed = {role: sum(part.counts.get(role) or 0 for part in summed) for role in _KEPT}
+    top = {role: told.counts.get(role) or 0 for role in _KEPT}
+    if all(listed[role] >= top[role] for role in _KEPT):
+        return {}
+    if len(summed) > 1 or any(listed.values()):
+        problem = "iterations: they do not tell how long all that was written is kept; pass cost="
+        raise InvalidAmountError(problem, field="iterations")
+    return top
 
 
 def _pass(family: Family, level: Fields, service: str) -> Part:
     told = Told()
-    for name in ("input_tokens", "output_tokens"):
+    needs = ("input_tokens", "output_tokens", *(("model",) if level.get("type") == _ADVICE else ()))
+    for name in needs:
         if is_absent(level.get(name)):
             raise InvalidAmountError(f"iterations: {name} is missing", field="iterations")
     walk(told, level, _PASS, "iterations.")
