@@ -31,12 +31,22 @@ FREE = partial(_fixed, 0)
 
 
 def check_amounts(amounts: Amounts) -> None:
+    """Refuse what is no whole number in its bounds, in any unit.
+
+    Raises:
+        InvalidAmountError: Names the field.
+    """
     check_units(amounts.usd_nanos, MAX_OPERATION_NANOS, "cost")
     check_units(amounts.tokens, MAX_ACCOUNT, "tokens")
     check_units(amounts.requests, MAX_ACCOUNT, "requests")
 
 
 def check_named(idempotency_key: str | None) -> None:
+    """Refuse a report of a call that nobody could know again.
+
+    Raises:
+        InvalidIdError: There is no key.
+    """
     if idempotency_key is None:
         raise InvalidIdError(
             "idempotency_key: missing; cumulative reports of one call are known by their key", field="idempotency_key"
@@ -63,6 +73,11 @@ def _checked_cost(cost: Callable[[str | None], int | Priced], model: str | None)
 
 
 def check_units(value: int, most: int, field: str) -> int:
+    """Give ``value`` back if it is a whole number from 0 to ``most``.
+
+    Raises:
+        InvalidAmountError: It is not. Names ``field``.
+    """
     if type(value) is int and value > most:
         show = partial(amount_text, "usd" if field == "cost" else field)
         raise InvalidAmountError(f"{field}: {show(value)} is too large; the most is {show(most)}", field=field)
@@ -90,10 +105,12 @@ def op_id_for(key: str | None) -> tuple[str, int]:
 
 
 def content_of(subject: Subject, amounts: Amounts) -> Content:
+    """What a caller gave who gave nothing but a subject and amounts."""
     return {**whose(subject), "cost_nanos": amounts.usd_nanos, "tokens": amounts.tokens or None}
 
 
 def whose(subject: Subject) -> Content:
+    """Whose call it is, as content."""
     return {
         "user_id": subject.user,
         "project_id": subject.project,

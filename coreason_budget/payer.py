@@ -16,6 +16,7 @@ from coreason_budget.model import Subject
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Tags = Mapping[str, str]
 
 
 class Paying(TypedDict):
@@ -24,7 +25,7 @@ class Paying(TypedDict):
     user_id: str
     project_id: str | None
     model: str | None
-    tags: Mapping[str, str] | None
+    tags: Tags | None
 
 
 @frozen
@@ -32,7 +33,7 @@ class _Payer:
     user_id: str | None = None
     project_id: str | None = None
     model: str | None = None
-    tags: Mapping[str, str] | None = None
+    tags: Tags | None = None
 
     def then(self, user_id: str | None, project_id: str | None, model: str | None, tags: Any) -> _Payer:
         """The same, but for what is told; of tags each kind by itself."""
@@ -56,7 +57,7 @@ def acting_for(
     project_id: str | None = None,
     *,
     model: str | None = None,
-    tags: Mapping[str, str] | None = None,
+    tags: Tags | None = None,
 ) -> Iterator[None]:
     """Say who pays for every check, reserve and spend inside that does not say it itself.
 

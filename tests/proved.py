@@ -3,6 +3,7 @@
 PROVED_IN = {
     "__main__": "test_readme.py",
     "aio": "aio/test_api.py",
+    "asking": "manager/test_verdicts.py",
     "asked": "test_guard.py",
     "assembly": "manager/test_api.py",
     "awaiting": "aio/test_api.py",
@@ -16,6 +17,7 @@ PROVED_IN = {
     "cli.service": "cli/test_commands.py",
     "cli.tokens": "cli/test_prices.py",
     "declared": "test_verbs.py",
+    "ending": "manager/test_settling.py",
     "guarded": "manager/test_guarded.py",
     "ids": "test_model.py",
     "inputs": "server/test_openapi.py",
