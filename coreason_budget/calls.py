@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from attrs import NOTHING, frozen
 
-from coreason_budget.declared import Way, content_names, said
+from coreason_budget.declared import Way, content_names, is_flag, said
 from coreason_budget.errors import InvalidAmountError
 from coreason_budget.ids import MAX_REFERENCE_BYTES, check_id, count_tokens
 from coreason_budget.inputs import (
@@ -36,13 +36,14 @@ from coreason_budget.pricing.usage import Report, read_report
 
 
 def _if_so(value: bool | None) -> bool | None:
-    return value or None
+    return None if value is False else value
 
 
 def _unless_standard(service: str | None) -> str | None:
     return None if service == STANDARD else service
 
 
+_FLAG: dict[str, Any] = {"content": None, "validator": is_flag}
 _NO_USAGE = 'an OpenAI stream tells its usage only with stream_options={"include_usage": True}'
 _NANOS = {"content": "cost_nanos", "read": "cost_nanos"}
 
@@ -232,6 +233,7 @@ class Spend(_Spent, _Subjected):
     cumulative: bool | None = said(
         "What the call came to so far: told again with the same key, the most of it all is booked.",
         "cumulative",
+        validator=is_flag,
         converter=_if_so,
     )
 
@@ -264,8 +266,12 @@ class Correct(_Spent):
     WAYS = Settle.WAYS
 
     booking: Booking = said(metavar="BOOKING", default=NOTHING)
-    only_up: bool = said("Lower what is booked, too, if it is more than that.", "lower", default=True, content=None)
-    void: bool = said("The call never was: nothing of it stays booked.", "void", default=False, content=None)
+    only_up: bool = said(
+        "Lower what is booked, too, if it is more than that.", "lower", default=True, content=None, validator=is_flag
+    )
+    void: bool = said(
+        "The call never was: nothing of it stays booked.", "void", default=False, content=None, validator=is_flag
+    )
 
     @property
     def is_void(self) -> bool:

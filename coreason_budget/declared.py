@@ -7,6 +7,9 @@ from typing import Any
 
 from attrs import Attribute, field, fields, frozen
 
+from coreason_budget.errors import InvalidAmountError
+from coreason_budget.ids import shown
+
 
 @frozen
 class Told:
@@ -36,9 +39,22 @@ def said(
     content: str | None = "",
     read: str = "",
     converter: Callable[[Any], Any] | None = None,
+    validator: Callable[[Any, Attribute[Any], Any], None] | None = None,
 ) -> Any:
     """Make a field that a caller fills. See `Told`."""
-    return field(default=default, converter=converter, metadata={Told: Told(help, option, metavar, content, read)})
+    told = Told(help, option, metavar, content, read)
+    return field(default=default, converter=converter, validator=validator, metadata={Told: told})
+
+
+def is_flag(_: object, attribute: Attribute[Any], value: object) -> None:
+    """Hold a field to true and false: text that says no would count as yes.
+
+    Raises:
+        InvalidAmountError: It is something else; names the field.
+    """
+    if value is not None and type(value) is not bool:
+        name = attribute.name
+        raise InvalidAmountError(f"{name}: must be true or false, not {shown(value)}", field=name)
 
 
 def told_of(verb: type[Any]) -> tuple[tuple[Attribute[Any], Told], ...]:

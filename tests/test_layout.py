@@ -76,7 +76,7 @@ MAY_IMPORT = {
     "ledger": ("ledger.base", "ledger.journal", "ledger.urls"),
     "refusals": (*_LAYERS, "ledger.base"),
     "inputs": ("errors", "ids", "money"),
-    "declared": (),
+    "declared": ("errors", "ids"),
     "calls": ("errors", "ids", "declared", "inputs", "model", "money", "pricing"),
     "asked": (*_LAYERS, "ledger.base", "ledger.record", "refusals"),
     "guard": (*_LAYERS, *_RULES, "asked", "refusals"),

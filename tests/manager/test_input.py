@@ -2,6 +2,7 @@
 
 import pytest
 
+from coreason_budget import BudgetConfig, BudgetManager
 from coreason_budget.errors import (
     InvalidAmountError,
     InvalidIdError,
@@ -198,3 +199,18 @@ def test_required_scopes_are_asked_of_every_call():
             with pytest.raises(InvalidIdError) as caught:
                 call(**more)
             assert caught.value.field == field
+
+
+@pytest.mark.parametrize("flag", ["no", 1, 0, "false"])
+def test_a_flag_is_true_or_false(flag):
+    """A text that says no must not count as yes; nothing is booked."""
+    budget = BudgetManager(BudgetConfig(ledger_url="memory://"))
+    budget.record_spend("alice", 1, idempotency_key="k")
+    for call in (
+        lambda: budget.correct("k", void=flag),
+        lambda: budget.correct("k", 2, only_up=flag),
+        lambda: budget.record_spend("alice", 2, idempotency_key="c", cumulative=flag),
+    ):
+        with pytest.raises(InvalidAmountError, match="true or false"):
+            call()
+    assert budget.usage("alice")[0].spent == 1
