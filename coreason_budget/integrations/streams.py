@@ -37,6 +37,9 @@ def meter(
     background.prepare()
     events = "event-stream" in response.headers.get("content-type", "")
     body = _Events(attempt, hides) if events else _Document(attempt)
+    if response.headers.get("content-encoding", "identity") != "identity":
+        # It cannot be read on the way: what is not settled by a whole answer then keeps its hold.
+        attempt.progress.is_countable = False
     library = sys.modules[type(response).__module__.partition(".")[0]]
     if awaiting is None:
         response.stream = _stream_type(_Sync, library.SyncByteStream)(response.stream, body, attempt)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from decimal import Decimal
@@ -41,6 +42,7 @@ class Provider:
         limit: Gives the output limit of a request.
         fates: What becomes of the tries.
         cut_at: After how many events a stream breaks that is cut.
+        encoding: How streams are compressed, whatever the client accepts.
         worst: What a try costs at most, of which nobody hears: what it read may have been dearer, as into a cache.
     """
 
@@ -53,6 +55,7 @@ class Provider:
     requests: list[JSON] = field(factory=list)
     written: list[int] = field(factory=list)
     unheard: list[int] = field(factory=list)
+    encoding: str | None = None
     worst: Callable[[int, int], Bill] = field(default=Factory(lambda self: self.price, takes_self=True))
     open_streams: int = 0
 
@@ -128,7 +131,10 @@ class _Transport:
             return taken
         is_stream = json.loads(body or b"{}").get("stream") or "stream" in request.url.path
         kind = "text/event-stream" if is_stream else "application/json"
-        return httpx2.Response(200, headers={"content-type": kind}, stream=_Body(self.provider, taken))
+        headers = {"content-type": kind}
+        if self.provider.encoding is not None:
+            headers["content-encoding"], taken = self.provider.encoding, iter([gzip.compress(b"".join(taken))])
+        return httpx2.Response(200, headers=headers, stream=_Body(self.provider, taken))
 
 
 class _SyncTransport(_Transport, httpx2.BaseTransport):

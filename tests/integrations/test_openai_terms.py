@@ -6,6 +6,7 @@ import asyncio
 import gc
 import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -13,8 +14,10 @@ import pytest
 from openai import APIConnectionError, APIStatusError, OpenAI
 
 from coreason_budget import (
+    BudgetConfig,
     BudgetError,
     BudgetExceededError,
+    BudgetManager,
     ConfigError,
     InvalidAmountError,
     InvalidIdError,
@@ -26,7 +29,7 @@ from coreason_budget.integrations.guarding import held
 from coreason_budget.integrations.openai import UNBILLED, guard
 from coreason_budget.standing import Hold, Receipt
 from tests.integrations.books import USER, check, new_budget, standing
-from tests.integrations.forms import got, kinds
+from tests.integrations.forms import each, got, kinds
 from tests.integrations.openai_world import ASKED, CHAT, LIMIT, READ, bare, client_of, provider_of
 from tests.integrations.provider import TEXT
 from tests.shapes.fake.bill import bill
@@ -349,6 +352,19 @@ def test_a_stream_that_was_left_does_not_go_on_in_silence() -> None:
     assert len(list(events)) == len(TEXT)
 
 
+@kinds
+def test_a_stream_that_is_compressed_keeps_its_hold(is_async: bool) -> None:
+    """It is asked for as it is; of what comes otherwise nobody could tell what it told."""
+
+    async def run() -> str:
+        stream = await got(client_of(provider, budget, is_async).chat.completions.create(**CHAT, stream=True))
+        return "".join([event.choices[0].delta.content or "" async for event in each(stream) if event.choices])
+
+    provider, budget = provider_of(encoding="gzip"), new_budget()
+    assert asyncio.run(run()) == TEXT
+    assert standing(budget) == (bill("gpt-4o", input=READ, output=LIMIT).usd, 0)
+
+
 def test_models_that_think_unseen_keep_their_hold_when_cut() -> None:
     """What had come does not tell what was billed."""
     provider, budget = provider_of(), new_budget()
@@ -374,6 +390,30 @@ def test_a_collection_within_the_budget_does_not_enter_it_again() -> None:
     budget.reserve(USER, "0.01").release()
     check(budget, provider)
     assert threads == ["coreason-budget"]
+
+
+def test_tasks_that_are_cancelled_leave_nothing_held(tmp_path: Path) -> None:
+    """On a ledger that is waited for, whether they are cancelled while they reserve, wait, or read."""
+    provider = provider_of()
+    budget = BudgetManager(BudgetConfig(ledger_url=f"sqlite:///{tmp_path / 'b.db'}"))
+    client = client_of(provider, budget, True)
+
+    async def call(delay_s: float) -> None:
+        stream = await client.chat.completions.create(**CHAT, stream=True)
+        async for _ in stream:
+            await asyncio.sleep(delay_s)
+
+    async def run() -> None:
+        tasks = [asyncio.create_task(call(0.002)) for _ in range(20)]
+        for count, task in enumerate(tasks):
+            await asyncio.sleep(0.003)
+            if count % 4:
+                task.cancel()
+        done = await asyncio.gather(*tasks, return_exceptions=True)
+        assert {type(one) for one in done} == {type(None), asyncio.CancelledError}
+
+    asyncio.run(run())
+    check(budget, provider)
 
 
 def _error(retries: str = "0", status: int | None = None, cause: Exception | None = None) -> Exception:
