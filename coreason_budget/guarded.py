@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from attrs import frozen
 
 from coreason_budget.errors import ConfigError
+from coreason_budget.holding import aheld_each, held, held_each
 from coreason_budget.money import Usd
 from coreason_budget.reservation import Reservation, exception_types
 
@@ -145,7 +146,7 @@ def _wrapped(function: Callable[..., Any], terms: _Terms) -> Callable[..., Any]:
 def _function(function: Callable[..., Any], terms: _Terms) -> Callable[..., Any]:
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        with terms.reserve(args, kwargs)() as reservation:
+        with terms.reserve(args, kwargs)() as reservation, held():
             answer = function(*args, **kwargs)
             reservation.settle(usage=terms.usage(answer))
         return answer
@@ -157,7 +158,8 @@ def _coroutine(function: Callable[..., Any], terms: _Terms) -> Callable[..., Any
     @wraps(function)
     async def call(*args: Any, **kwargs: Any) -> Any:
         async with terms.reserving(args, kwargs) as reservation:
-            answer = await function(*args, **kwargs)
+            with held():
+                answer = await function(*args, **kwargs)
             await reservation.settle(usage=terms.usage(answer))
         return answer
 
@@ -168,7 +170,9 @@ def _generator(function: Callable[..., Any], terms: _Terms) -> Callable[..., Any
     @wraps(function)
     def chunks(*args: Any, **kwargs: Any) -> Iterator[Any]:
         with terms.reserve(args, kwargs)() as reservation:
-            stream = reservation.stream(function(*args, **kwargs), usage_of=terms.usage_of, text_of=terms.text_of)
+            stream = reservation.stream(
+                held_each(function(*args, **kwargs)), usage_of=terms.usage_of, text_of=terms.text_of
+            )
             # Not `yield from`: a generator that is collected would wait for the ledger there.
             for chunk in stream:  # noqa: UP028
                 yield chunk
@@ -180,7 +184,9 @@ def _async_generator(function: Callable[..., Any], terms: _Terms) -> Callable[..
     @wraps(function)
     async def chunks(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
         async with terms.reserving(args, kwargs) as reservation:
-            stream = reservation.stream(function(*args, **kwargs), usage_of=terms.usage_of, text_of=terms.text_of)
+            stream = reservation.stream(
+                aheld_each(function(*args, **kwargs)), usage_of=terms.usage_of, text_of=terms.text_of
+            )
             async for chunk in stream:
                 yield chunk
 

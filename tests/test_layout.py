@@ -102,7 +102,8 @@ MAY_IMPORT = {
     ),
     "payer": ("errors", "model"),
     "awaiting": ("background", "reservation", "streaming", "threads"),
-    "guarded": ("errors", "money", "reservation", "awaiting", "threads"),
+    "holding": (),
+    "guarded": ("errors", "holding", "money", "reservation", "awaiting", "threads"),
     "aio": (*_FRONT, "awaiting", "guarded", "payer", "books.front", "pricing", "threads"),
     "events": ("errors", "model", "standing", "refusals"),
     "wire": (
@@ -114,7 +115,7 @@ MAY_IMPORT = {
     "cli.service": ("", *_FRONT, "settings", "wire", "cli", "server"),
     "__main__": ("cli",),
     "integrations": (
-        "aio", "background", "errors", "ids", "money", "manager", "pricing", "reservation", "threads",
+        "aio", "background", "errors", "holding", "ids", "money", "manager", "pricing", "reservation", "threads",
     ),
     "testing": ("", *_LAYERS, "ledger", "ledger.*", "guard", "books", "manager", "config"),
     "": ("config", "errors", "former", "guard", "manager", "pricing", "reservation"),

@@ -36,7 +36,7 @@ def guard(
     client: _Client,
     budget: BudgetManager | aio.BudgetManager,
     *,
-    user_id: str,
+    user_id: str | None = None,
     project_id: str | None = None,
     tags: Mapping[str, str] | None = None,
     on_exceed: OnExceed = "refuse",
@@ -50,7 +50,7 @@ def guard(
     Args:
         client: A ``google.genai.Client`` of the Gemini Developer API or of Vertex AI, or its ``aio``.
         budget: What keeps the budgets, a manager of either form.
-        user_id: Who pays; needed.
+        user_id: Who pays; left out, who `acting_for` says at the call: a call for nobody is refused.
         project_id: For what.
         tags: Further scopes, kind to id.
         on_exceed: What is done with a call that does not fit: ``refuse`` it, ``clamp`` its answer to what is left,

@@ -6,10 +6,8 @@ clamped or sent to a cheaper model. The outermost guard holds: whatever it calls
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
-from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
@@ -17,6 +15,7 @@ from attrs import evolve, field, frozen
 
 from coreason_budget import aio, background
 from coreason_budget.errors import BudgetExceededError, ConfigError, InvalidAmountError
+from coreason_budget.holding import held, is_held
 from coreason_budget.ids import check_id
 from coreason_budget.integrations.attempt import Attempt, Progress
 from coreason_budget.manager import BudgetManager
@@ -25,26 +24,11 @@ from coreason_budget.money import Usd
 if TYPE_CHECKING:
     from coreason_budget.reservation import Reservation
 
+__all__ = ["Ask", "Guard", "Terms", "held", "is_held"]
+
 OnExceed = Literal["refuse", "clamp", "downgrade"]
 Unmetered = Literal["raise", "allow"]
 STANDARD = "standard"
-
-_is_held: ContextVar[bool] = ContextVar("coreason_budget_is_held", default=False)
-
-
-@contextmanager
-def held() -> Iterator[None]:
-    """Mark the calls within as held already: the guards inside let them pass uncounted."""
-    token = _is_held.set(True)
-    try:
-        yield
-    finally:
-        _is_held.reset(token)
-
-
-def is_held() -> bool:
-    """Say whether a guard further out holds the call."""
-    return _is_held.get()
 
 
 @frozen
@@ -107,7 +91,7 @@ class Guard:
 
     Attributes:
         budget: What keeps the budgets, a manager of either form.
-        user_id: Who pays; needed.
+        user_id: Who pays; None for who `acting_for` says at the call.
         project_id: For what.
         tags: Further scopes, kind to id.
         on_exceed: ``refuse``; ``clamp`` writes the output limit that still fits; ``downgrade`` asks the first
@@ -119,7 +103,7 @@ class Guard:
     """
 
     budget: BudgetManager = field(converter=_sync)
-    user_id: str = field(validator=lambda _, __, value: check_id(value, "user_id") and None)
+    user_id: str | None = field(validator=lambda _, __, value: value is None or (check_id(value, "user_id") and None))
     project_id: str | None = None
     tags: Mapping[str, str] | None = None
     on_exceed: OnExceed = "refuse"

@@ -17,6 +17,7 @@ from coreason_budget import (
     BudgetExceededError,
     ConfigError,
     InvalidAmountError,
+    InvalidIdError,
     ReservationNotSettledError,
     UnknownModelError,
 )
@@ -435,8 +436,8 @@ def test_what_was_thought_unseen_keeps_its_hold_when_cut(is_async: bool) -> None
 def test_what_a_guard_does_not_take(monkeypatch: pytest.MonkeyPatch) -> None:
     """Said when it is made, not when it is called."""
     budget, client = new_budget(), bare(provider_of(), False)
-    with pytest.raises(TypeError, match="user_id"):
-        guard(client, budget)  # type: ignore[call-arg]
+    with pytest.raises(InvalidIdError, match="user_id: nobody pays"):
+        one(guard(client, budget))
     with pytest.raises(TypeError, match="must be one of Anthropic, AsyncAnthropic"):
         guard(object(), budget, user_id=USER)
     with pytest.raises(TypeError, match="guarded already"):

@@ -17,6 +17,7 @@ from coreason_budget import (
     BudgetExceededError,
     ConfigError,
     InvalidAmountError,
+    InvalidIdError,
     ReservationNotSettledError,
     UnknownModelError,
 )
@@ -336,8 +337,8 @@ def test_an_answer_that_cannot_be_booked_keeps_its_hold_and_says_what_ends_it(is
 def test_what_a_guard_does_not_take(monkeypatch: pytest.MonkeyPatch) -> None:
     """Said when it is made, not when it is called."""
     budget, client = new_budget(), bare(provider_of())
-    with pytest.raises(TypeError, match="user_id"):
-        guard(client, budget)  # type: ignore[call-arg]
+    with pytest.raises(InvalidIdError, match="user_id: nobody pays"):
+        one(guard(client, budget))
     with pytest.raises(TypeError, match=r"must be a google\.genai\.Client"):
         guard(object(), budget, user_id=USER)
     with pytest.raises(TypeError, match="guarded already"):

@@ -295,7 +295,6 @@ def test_another_provider_has_its_own_prices() -> None:
 @pytest.mark.parametrize(
     ("how", "error", "says"),
     [
-        ({"user_id": None}, InvalidIdError, "user_id"),
         ({"user_id": ""}, InvalidIdError, "user_id"),
         ({"on_exceed": "ignore"}, ConfigError, "on_exceed: must be one of refuse, clamp, downgrade"),
         ({"unmetered": "maybe"}, ConfigError, "unmetered: must be one of raise, allow"),
@@ -310,11 +309,67 @@ def test_what_a_guard_does_not_take(how: dict[str, Any], error: type[Exception],
         guard(bare(provider_of(), False), new_budget(), **{"user_id": USER, **how})
 
 
-def test_a_guard_needs_somebody_who_pays_and_a_client_that_it_knows() -> None:
+@kinds
+def test_who_pays_may_be_said_at_the_call(is_async: bool) -> None:
+    """A call for nobody is refused, and not sent."""
+    provider, budget = provider_of(), new_budget()
+    client = guard(bare(provider, is_async), budget)
+    with pytest.raises(InvalidIdError, match="user_id: nobody pays"):
+        chat(client)
+    assert provider.requests == []
+    with budget.acting_for(user_id=USER):
+        chat(client)
+    check(budget, provider)
+
+
+@kinds
+def test_a_guarded_function_holds_for_what_it_calls(is_async: bool) -> None:
+    """Its reservation is the outermost: a guarded client inside counts nothing again, streams neither."""
+    provider, budget = provider_of(), new_budget()
+    client = client_of(provider, budget, is_async)
+    terms = {"user": USER, "model": "gpt-4o", "input_tokens": READ, "max_output_tokens": LIMIT}
+
+    if is_async:
+
+        @budget.guarded(**terms)
+        async def ask() -> Any:
+            return await client.chat.completions.create(**CHAT)
+
+        @budget.guarded(**terms)
+        async def tell() -> Any:
+            async for event in await client.chat.completions.create(**CHAT, stream=True, stream_options=USAGE_ASKED):
+                yield event
+
+        asyncio.run(ask())
+        asyncio.run(_drain(tell))
+    else:
+
+        @budget.guarded(**terms)
+        def ask() -> Any:
+            return client.chat.completions.create(**CHAT)
+
+        @budget.guarded(**terms)
+        def tell() -> Any:
+            yield from client.chat.completions.create(**CHAT, stream=True, stream_options=USAGE_ASKED)
+
+        ask()
+        list(tell())
+    check(budget, provider)
+    chat(client)
+    check(budget, provider)
+
+
+USAGE_ASKED = {"include_usage": True}
+
+
+async def _drain(tell: Any) -> None:
+    async for _ in tell():
+        pass
+
+
+def test_a_guard_needs_a_client_that_it_knows() -> None:
     """One guard, around OpenAI's own clients."""
     budget, client = new_budget(), bare(provider_of(), False)
-    with pytest.raises(TypeError, match="user_id"):
-        guard(client, budget)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="must be an OpenAI or AsyncOpenAI client, not str"):
         guard("client", budget, user_id=USER)
     with pytest.raises(TypeError, match="budget: must be a BudgetManager, not str"):
