@@ -8,7 +8,8 @@ import os
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
+from weakref import WeakSet
 
 _EXIT_S = 10.0
 _log = logging.getLogger("coreason_budget")
@@ -27,11 +28,21 @@ class _Worker:
 
     def finish(self) -> None:
         if self.pid == os.getpid():
+            for one in list(_unfinished):
+                one.drop()
             self.queue.put(None)
             self._thread.join(_EXIT_S)
 
 
+class Droppable(Protocol):
+    """What must come to an end before the interpreter does."""
+
+    def drop(self) -> None:
+        """End it now, by `later`."""
+
+
 _worker: _Worker | None = None
+_unfinished: WeakSet[Droppable] = WeakSet()
 
 
 def prepare() -> None:
@@ -40,6 +51,12 @@ def prepare() -> None:
     if _worker is None or _worker.pid != os.getpid():
         _worker = _Worker()
         atexit.register(_worker.finish)
+
+
+def drop_at_exit(one: Droppable) -> None:
+    """Have something dropped before the interpreter ends, if it is still there then. Prepares, too."""
+    prepare()
+    _unfinished.add(one)
 
 
 def later(work: Callable[[], object]) -> None:

@@ -172,7 +172,7 @@ class _Metered(Generic[T]):
         self._source = source
         self._meter = meter
         self._pid = os.getpid()
-        background.prepare()
+        background.drop_at_exit(self)
 
     @property
     def receipt(self) -> Receipt | None:

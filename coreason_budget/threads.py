@@ -14,8 +14,8 @@ from itertools import islice
 from typing import Any, Concatenate, Generic, ParamSpec, TypeAlias, TypeVar
 from weakref import WeakKeyDictionary
 
-# Where calls wait for each other anyway, more threads only take the lock from each other.
-_THREADS = {"memory": 0, "sqlite": 1}
+# A file has one writer at a time: while one writes, another prepares.
+_THREADS = {"memory": 0, "sqlite": 2}
 _MOST = 4
 _BATCH = 200
 _log = logging.getLogger("coreason_budget")

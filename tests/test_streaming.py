@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import gc
 import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from decimal import Decimal
 from typing import Any
@@ -255,6 +257,20 @@ def test_a_forked_process_does_not_end_its_parents_stream(budget: BudgetManager)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1, "the child took it upon itself"
     list(stream)
     assert stands(budget) == (TOLD, 0)
+
+
+_EXIT = """
+from coreason_budget import BudgetConfig, BudgetManager
+budget = BudgetManager(BudgetConfig(ledger_url="sqlite:///b.db"))
+stream = budget.reserve("alice", model="gpt-4o", input_tokens=1000, max_output_tokens=100).stream(iter("ab"))
+next(stream)
+"""
+
+
+def test_a_stream_that_is_open_when_the_interpreter_ends_is_booked() -> None:
+    """A script that reads half of an answer leaves nothing reserved."""
+    subprocess.run([sys.executable, "-c", _EXIT], check=True, timeout=60)
+    assert stands(BudgetManager(BudgetConfig(ledger_url="sqlite:///b.db"))) == (Decimal("0.00251"), 0)
 
 
 async def _each(chunks: list[Any], error: Exception | None = None) -> AsyncIterator[Any]:
