@@ -167,7 +167,7 @@ class Verbs:
         """Give a subject with its model by the canonical id, which budgets go by."""
         if subject.model is None:
             return subject
-        return Subject(subject.user, subject.project, self.pricing.canonical(subject.model), subject.tags)
+        return Subject(subject.user, subject.project, self.pricing.budget_id(subject.model), subject.tags)
 
     def _pricer(self, call: Spend | Settle | Correct, content: Content) -> Price:
         return costs.pricer(self.pricing, content, call.report, prefer_reported=self.prefers_reported)

@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
-from coreason_budget.pricing.lookup import Index
+from coreason_budget.pricing.lookup import Index, letters
 from coreason_budget.pricing.price import ModelPrice
 from coreason_budget.pricing.sheet import Sheet
 from coreason_budget.pricing.table import PRICES
@@ -54,6 +54,13 @@ class Bundled:
         """Give every entry of every file, the makers' first. Slow: for lists and searches, not for a price."""
         for path in (*sorted(PRICES.glob("*.yaml")), *sorted(HOSTS.glob("*.yaml"))):
             yield from self._sheet(path).entries()
+
+    def spelled(self, model: str) -> str | None:
+        """Give the one canonical id that this one is but for case and separators; None if none or several."""
+        host = letters(model.partition("/")[0])
+        places = [known for known in self._host_paths() if letters(known) == host] if "/" in model else []
+        found = {index.spelled(model) for index in (self._makers(), *map(self._host, places))} - {None}
+        return found.pop() if len(found) == 1 else None
 
     def close_to(self, model: str) -> list[str]:
         """Give the canonical ids that are written most like this one: the host's, where it names one."""

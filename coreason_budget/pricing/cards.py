@@ -30,10 +30,11 @@ class Cards:
     ) -> None:
         self._catalog = Catalog(_own(overrides), prices_file, aliases)
         self._find = lru_cache(maxsize=4096)(self._catalog.find)
+        self._spelled = lru_cache(maxsize=4096)(self._catalog.spelled)
         self._priced = lru_cache(maxsize=4096)(partial(served.priced_model, self._catalog))
 
     def canonical(self, model: str) -> str:
-        """Give the id that budgets and books use: ``openai/gpt-4o`` for ``gpt-4o-2024-08-06`` or ``openai:gpt-4o``.
+        """Give the id of a price: ``openai/gpt-4o`` for ``gpt-4o-2024-08-06`` or ``openai:gpt-4o``.
 
         One for every form of a model that has a price, and for its aliases. The id as given where the
         table has none, or where two providers share it.
@@ -46,6 +47,17 @@ class Cards:
         except UnknownModelError:
             return model
         return model if entry is None else entry.canonical
+
+    def budget_id(self, model: str) -> str:
+        """Give the id that budgets and books use: the canonical one, also in other case or with other separators.
+
+        ``GPT-4o`` has no price, but who tells its cost spends of the budget of ``openai/gpt-4o``.
+
+        Raises:
+            InvalidIdError: Not a text of 1 to 256 bytes.
+        """
+        name = self.canonical(model)
+        return name if name != model else self._spelled(model) or model
 
     def close_to_unknown(self, model: str) -> list[str] | None:
         """Give the known ids that are written most like one that is not known; None for one that is.

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from coreason_budget.errors import UnknownModelError
 from coreason_budget.pricing import bundled, names
 from coreason_budget.pricing.aliases import checked_aliases
-from coreason_budget.pricing.lookup import Index
+from coreason_budget.pricing.hidden import why_hidden
+from coreason_budget.pricing.lookup import Index, letters
 from coreason_budget.pricing.price import ModelPrice
 from coreason_budget.pricing.table import load_files
 
@@ -115,6 +116,21 @@ class Catalog:
             if found is not None:
                 return name if found.canonical == listed.canonical else None
         return None
+
+    def spelled(self, model: str) -> str | None:
+        """Give the canonical id that one is but for case, separators and spaces around it; None if none or several."""
+        if why_hidden(model) is not None:
+            return None
+        try:
+            entry = self.find(model.strip().lower())
+        except UnknownModelError:  # Of several providers.
+            return None
+        if entry is not None:
+            return entry.canonical
+        own = [name for name in (*self._overrides, *self._aliases) if letters(name) == letters(model)]
+        meant = {entry.canonical for name in own if (entry := self.find(name)) is not None}
+        meant |= {found for index in (self._user, self._table) if (found := index.spelled(model)) is not None}
+        return meant.pop() if len(meant) == 1 else None
 
     def close_to(self, model: str) -> list[str]:
         """Give the known ids that are written most like this one."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from datetime import date
 from difflib import get_close_matches
+from functools import cached_property
 
 from coreason_budget.errors import UnknownModelError
 from coreason_budget.pricing.listing import Listing
@@ -55,6 +56,22 @@ class Index:
         """Give every entry, a model of several ids more than once."""
         return (file.entry(name) for name, files in self._named.items() for file in files)
 
+    def spelled(self, model: str) -> str | None:
+        """Give the one canonical id with the letters, digits and slashes of this one; None if none or several."""
+        found = self._letters.get(letters(model), set())
+        return next(iter(found)) if len(found) == 1 else None
+
+    @cached_property
+    def _letters(self) -> dict[str, set[str]]:
+        """The canonical ids by the letters, digits and slashes of every id, bare or as ``provider/id``."""
+        found: dict[str, set[str]] = {}
+        for name, files in self._named.items():
+            for file in files:
+                ids = (f"{provider}/{name}" for provider in (file.provider, *file.aliases))
+                for one in ids if file.hosted else (name, *ids):
+                    found.setdefault(letters(one), set()).add(file.canonical(name))
+        return found
+
     def close_to(self, model: str) -> list[str]:
         """Give the canonical ids that are written most like this one: whole, or by their last part."""
         first = {name: files[0].canonical(name) for name, files in self._named.items()}
@@ -65,6 +82,11 @@ class Index:
         close = get_close_matches(model.lower(), canonical, n=6, cutoff=0.6)
         close += get_close_matches(_last_part(model), canonical, n=6, cutoff=0.6)
         return list(dict.fromkeys(canonical[name] for name in close))[:3]
+
+
+def letters(model: str) -> str:
+    """Give an id without case, separators and spaces; its slashes stay."""
+    return re.sub(r"[^a-z0-9/]", "", model.lower())
 
 
 def _last_part(model: str) -> str:

@@ -96,6 +96,19 @@ def test_limits_of_a_file_and_of_the_settings_stand_together(tmp_path):
         budget.reserve("alice", model="gpt-4o-2024-08-06", input_tokens=51, max_output_tokens=50)
 
 
+@pytest.mark.parametrize("line", ["gpt-4o", "openai:gpt-4o", "gpt-4o-2024-08-06"])
+@pytest.mark.parametrize("called", ["openai/gpt-4o", "GPT-4o", "OpenAI/gpt4o", " gpt-4o"])
+def test_a_models_budget_holds_however_it_is_written(line, called):
+    """In the file and in a call, of which the cost is told: what has no price has a budget."""
+    Path("limits.yaml").write_text(f"limits:\n- {{scope: 'model/{line}', window: day, usd: 1}}\n")
+    budget = make(limits_file="limits.yaml")
+    budget.record_spend("alice", 1, model=called)
+    for model in (called, "gpt-4o"):
+        with pytest.raises(BudgetExceededError, match="Model openai/gpt-4o"):
+            budget.reserve("alice", "0.01", model=model)
+    budget.reserve("alice", "0.01", model="gpt-4oo")
+
+
 def test_a_limit_says_where_it_was_said(tmp_path):
     """File and line, or the setting: in a refusal, its text, a verdict and every balance."""
     path = tmp_path / "my limits.yaml"

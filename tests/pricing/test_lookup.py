@@ -49,6 +49,29 @@ def test_unknown_id_is_its_own_canonical_id(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "means"),
+    [
+        ("GPT-4o", "openai/gpt-4o"),
+        (" gpt_4o ", "openai/gpt-4o"),
+        ("OpenAI:GPT-4o", "openai/gpt-4o"),
+        ("gpt-4o-20240806", "openai/gpt-4o"),
+        ("claude-sonnet-4.5", "anthropic/claude-sonnet-4-5"),
+        ("Azure/GPT-4o", "azure/gpt-4o"),
+        ("together_ai/meta-llama/llama-3.3-70b-instruct-turbo", "together_ai/meta-llama/Llama-3.3-70B-Instruct-Turbo"),
+        ("MY-PROD", "azure/gpt-4o"),
+        ("gpt-4oo", "gpt-4oo"),
+        ("gpt-4o-latest", "gpt-4o-latest"),
+        ("my-model", "my-model"),
+        ("OPENROUTER/anthropic/claude-sonnet-4.5:online", "OPENROUTER/anthropic/claude-sonnet-4.5:online"),
+    ],
+)
+def test_a_budget_is_the_models_in_other_case_and_with_other_separators(name: str, means: str) -> None:
+    """Who tells a cost needs no price, and spends of that model's budget; another letter is another model."""
+    engine = PricingEngine(aliases={"my-prod": "azure/gpt-4o"})
+    assert engine.budget_id(name) == means
+
+
+@pytest.mark.parametrize(
     ("typo", "close"),
     [("gpt-4oo", "openai/gpt-4o"), ("claude-sonet-4-5", "anthropic/claude-sonnet-4-5"), ("GPT-4O", "openai/gpt-4")],
 )
