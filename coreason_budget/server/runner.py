@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import struct
 import sys
@@ -72,6 +73,12 @@ def gunicorn_options(config: BudgetConfig, log_file: Path | None) -> dict[str, A
     def post_fork(server: Any, worker: Any) -> None:
         logs.configure(log_file)
 
+    def post_worker_init(worker: Any) -> None:
+        from coreason_budget.server.workers import release_stops
+
+        # Ours let them go as soon as it has handlers; another class of worker knows nothing of them.
+        release_stops()
+
     return {
         "bind": f"[{config.host}]:{config.port}" if ":" in config.host else f"{config.host}:{config.port}",
         "worker_class": "coreason_budget.server.workers.Worker",
@@ -87,6 +94,7 @@ def gunicorn_options(config: BudgetConfig, log_file: Path | None) -> dict[str, A
         "when_ready": _bound_reads,
         "pre_fork": pre_fork,
         "post_fork": post_fork,
+        "post_worker_init": post_worker_init,
     }
 
 
@@ -97,12 +105,20 @@ def _bound_reads(server: Any) -> None:
 
 
 def _check_address(config: BudgetConfig) -> None:
+    if _is_handed_over():
+        return
     family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
     try:
         socket.create_server((config.host, config.port), family=family).close()
     except OSError as error:
         reason = error.strerror or str(error)
         raise ConfigError(f"port: cannot listen on {config.host} port {config.port}: {reason}", field="port") from None
+
+
+def _is_handed_over() -> bool:
+    """Whether the listening socket comes from an older master (USR2), or from systemd."""
+    told = os.environ
+    return "GUNICORN_FD" in told or ("LISTEN_FDS" in told and told.get("LISTEN_PID") == str(os.getpid()))
 
 
 def _try_ledger(budget: BudgetManager) -> None:

@@ -41,7 +41,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     def init_signals(self) -> None:
         """Take over the signals, and then those that came meanwhile."""
         super().init_signals()
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
+        release_stops()
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Answer what cannot be read as HTTP: with gunicorn's status, but as a problem."""
@@ -72,11 +72,12 @@ def hold_stops() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
 
 
-def _release_stops() -> None:
+def release_stops() -> None:
+    """Let stops through that waited, to the handlers that are there now."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
 
 
-os.register_at_fork(after_in_parent=_release_stops)
+os.register_at_fork(after_in_parent=release_stops)
 
 
 class Service(BaseApplication):  # type: ignore[misc]

@@ -10,14 +10,21 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.server.service import JSON, ROOT, SERVE, Service, free_port
 
 pytestmark = pytest.mark.service
+
+GUNICORN = (
+    *(sys.executable, "-m", "gunicorn", "-c", str(ROOT / "deploy" / "gunicorn.conf.py")),
+    "coreason_budget.server:create_app()",
+)
 
 # 25 spends of a cent, each sent twice with its key.
 SPENDER = """
@@ -198,11 +205,56 @@ def test_a_stop_that_comes_as_a_worker_is_born_is_heard() -> None:
 
 def test_gunicorn_starts_with_the_file_of_deploy(tmp_path: Path) -> None:
     """`gunicorn -c deploy/gunicorn.conf.py` is the same service, settings and log."""
-    conf = ROOT / "deploy" / "gunicorn.conf.py"
-    command = (sys.executable, "-m", "gunicorn", "-c", str(conf), "coreason_budget.server:create_app()")
-    with Service(tmp_path, command, workers=1) as service:
+    with Service(tmp_path, GUNICORN, workers=1) as service:
         assert service.request("POST", "/check", {"user_id": "a"})[0] == 200
         assert any(event["message"].endswith("workers.Worker") for event in service.events)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["sync", "gthread"])
+def test_every_class_of_worker_hears_a_stop(tmp_path: Path, kind: str) -> None:
+    """With the file of deploy/, too: a stop that nobody hears lasts until the graceful time-out, and cuts requests."""
+    with Service(tmp_path, (*GUNICORN[:-1], "-k", kind, GUNICORN[-1]), graceful_timeout_s=15) as service:
+        service.process.send_signal(signal.SIGTERM)
+        began_s = time.monotonic()
+        service.process.wait(20)
+    assert time.monotonic() - began_s < 10
+
+
+@pytest.mark.slow
+def test_a_new_master_takes_the_socket_over(tmp_path: Path) -> None:
+    """USR2: the new one starts beside the old one, and no request of those meanwhile is refused."""
+    with Service(tmp_path) as service:
+        old = service.process.pid
+        service.process.send_signal(signal.SIGUSR2)
+        new = _wait_for(lambda: _new_master(old))
+        _wait_for(lambda: service.stderr.count("Booting worker") >= 4)
+        service.process.send_signal(signal.SIGQUIT)
+        service.process.wait(20)
+        try:
+            for _ in range(40):
+                assert service.request("GET", "/health")[0] == 200
+        finally:
+            os.kill(new, signal.SIGTERM)
+        _wait_for(lambda: not Path(f"/proc/{new}/stat").exists())
+
+
+def _new_master(old: int) -> int | None:
+    """The process that gunicorn started to take over from a master."""
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if f"GUNICORN_PID={old}".encode() in (place / "environ").read_bytes().split(b"\0"):
+                return int(place.name)
+    return None
+
+
+def _wait_for(found: Callable[[], Any]) -> Any:
+    deadline_s = time.monotonic() + 20
+    while time.monotonic() < deadline_s:
+        if value := found():
+            return value
+        time.sleep(0.05)
+    raise AssertionError("it did not come about")
 
 
 @pytest.mark.parametrize("conf", [False, True])
