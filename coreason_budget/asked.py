@@ -13,7 +13,7 @@ from coreason_budget.errors import InvalidAmountError, InvalidIdError
 from coreason_budget.ids import MAX_TTL_S, MIN_TTL_S, check_id
 from coreason_budget.ledger.base import Priced
 from coreason_budget.ledger.record import KEEP_CALLERS_US, KEEP_MADE_US
-from coreason_budget.model import Amounts, Subject
+from coreason_budget.model import Amounts, Subject, named
 from coreason_budget.money import MAX_ACCOUNT, MAX_OPERATION_NANOS
 from coreason_budget.refusals import amount_text
 
@@ -111,12 +111,7 @@ def content_of(subject: Subject, amounts: Amounts) -> Content:
 
 def whose(subject: Subject) -> Content:
     """Whose call it is, as content."""
-    return {
-        "user_id": subject.user,
-        "project_id": subject.project,
-        "model": subject.model,
-        "tags": dict(subject.tags) or None,
-    }
+    return {name: told or None for name, told in named(subject.scopes).items()}
 
 
 def digest_of(verb: str, content: Content) -> str:

@@ -19,7 +19,7 @@ from coreason_budget.asked import (
     whose,
 )
 from coreason_budget.errors import ConfigError, InvalidIdError
-from coreason_budget.ids import MAX_RESERVATION_ID_BYTES, check_id
+from coreason_budget.ids import MAX_RESERVATION_ID_BYTES, SCOPE_FIELDS, check_id
 from coreason_budget.ledger.base import UNPRICED, Charge, Correct, End, Ledger, Outcome, Priced, Refused, Reserve
 from coreason_budget.ledger.record import op_id_of
 from coreason_budget.ledger.rules import refusal
@@ -31,7 +31,6 @@ from coreason_budget.standing import Balance, Hold, Receipt, Verdict
 
 # A call of which its caller told nothing, and what it asks for all the same.
 _UNTOLD, _LEAST = Amounts(0, 0, 1), Amounts(1, 1, 1)
-_FIELDS = {"user": "user_id", "project": "project_id", "model": "model"}
 
 
 class BudgetGuard:
@@ -268,7 +267,7 @@ class BudgetGuard:
     def _check_required(self, subject: Subject) -> None:
         for kind in self._required:
             if not any(scope.kind == kind for scope in subject.scopes):
-                field = _FIELDS.get(kind, f"tags.{kind}")
+                field = SCOPE_FIELDS.get(kind, f"tags.{kind}")
                 raise InvalidIdError(f"{field}: every call must name its {kind} (required_scopes)", field=field)
 
 

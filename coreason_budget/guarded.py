@@ -12,6 +12,7 @@ from attrs import frozen
 
 from coreason_budget.errors import ConfigError
 from coreason_budget.holding import aheld_each, held, held_each
+from coreason_budget.ids import SCOPE_FIELDS
 from coreason_budget.money import Usd
 from coreason_budget.reservation import Reservation, exception_types
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from coreason_budget.threads import Threads
 
 F = TypeVar("F", bound=Callable[..., Any])
-_NAMES = {"user": "user_id", "project": "project_id"}
 
 
 class Manager(Protocol):
@@ -48,7 +48,7 @@ class _Terms:
     def reserve(self, args: Any, kwargs: Any) -> Callable[[], Reservation]:
         bound = self.signature.bind(*args, **kwargs)
         bound.apply_defaults()
-        told = {_NAMES.get(name, name): _read(value, bound) for name, value in self.told.items()}
+        told = {SCOPE_FIELDS.get(name, name): _read(value, bound) for name, value in self.told.items()}
         return partial(self.budget.reserve, **told, release_on=self.release_on)
 
     def reserving(self, args: Any, kwargs: Any) -> Reserving:

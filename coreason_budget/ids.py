@@ -6,7 +6,9 @@ import re
 
 from coreason_budget.errors import InvalidAmountError, InvalidIdError
 
-BUILT_IN_KINDS = ("user", "project", "model", "global")
+SCOPE_FIELDS = {"user": "user_id", "project": "project_id", "model": "model"}
+"""The built-in kinds that a call names, narrowest first, and the field that it names each by."""
+BUILT_IN_KINDS = (*SCOPE_FIELDS, "global")
 MAX_TAGS = 8
 MAX_TOKENS = 10**12
 MAX_ID_BYTES = 256

@@ -6,14 +6,14 @@ requests. Public properties turn usd amounts into ``Decimal`` USD.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from attrs import field, frozen
 
 from coreason_budget.errors import InvalidIdError
-from coreason_budget.ids import MAX_TAGS, check_id, check_tag_kind
+from coreason_budget.ids import MAX_TAGS, SCOPE_FIELDS, check_id, check_tag_kind
 from coreason_budget.moments import US_PER_S, to_moment
 
 WINDOWS = ("minute", "hour", "day", "week", "month", "total")
@@ -82,6 +82,12 @@ class Subject:
         """Every scope of the call, narrowest first, the whole last."""
         named = (("user", self.user), ("project", self.project), ("model", self.model), *self.tags)
         return (*(Scope(kind, id) for kind, id in named if id is not None), GLOBAL)
+
+
+def named(scopes: Iterable[Scope]) -> dict[str, Any]:
+    """The scopes of a call under the names that its caller gave them by: ``user_id``, ..., and ``tags``."""
+    found = {scope.kind: scope.id for scope in scopes if scope != GLOBAL}
+    return {name: found.pop(kind, None) for kind, name in SCOPE_FIELDS.items()} | {"tags": found}
 
 
 def _check_tags(tags: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

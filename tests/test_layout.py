@@ -103,7 +103,7 @@ MAY_IMPORT = {
     "payer": ("errors", "model"),
     "awaiting": ("background", "reservation", "streaming", "threads"),
     "holding": (),
-    "guarded": ("errors", "holding", "money", "reservation", "awaiting", "threads"),
+    "guarded": ("errors", "ids", "holding", "money", "reservation", "awaiting", "threads"),
     "aio": (*_FRONT, "awaiting", "guarded", "payer", "books.front", "pricing", "threads"),
     "events": ("errors", "model", "standing", "refusals"),
     "wire": (

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
-from coreason_budget.ids import BUILT_IN_KINDS
+from coreason_budget.ids import SCOPE_FIELDS
 from coreason_budget.ledger.journal import JournalEntry, Movement
-from coreason_budget.model import Scope
+from coreason_budget.model import Scope, named
 from coreason_budget.moments import US_PER_S, to_moment
 from coreason_budget.money import usd_text
 
@@ -31,16 +31,12 @@ def values(entry: JournalEntry) -> dict[str, Any]:
     Of a correction, ``before_usd`` and ``amount_usd`` are what it found and what it left.
     """
     before = entry.before
-    scopes = [Scope.parse(text) for text in entry.subject]
     return {
         "at": to_moment(entry.at_us).isoformat(timespec="microseconds"),
         "kind": entry.kind,
         "op_id": entry.op_id,
         "reservation": entry.reserved_as,
-        "user_id": entry.scope("user"),
-        "project_id": entry.scope("project"),
-        "model": entry.model,
-        "tags": {scope.kind: scope.id for scope in scopes if scope.kind not in BUILT_IN_KINDS},
+        **named(map(Scope.parse, entry.subject)),
         "amount_usd": usd_text(entry.amounts.usd_nanos),
         "spent_usd": usd_text(entry.spent_nanos),
         "tokens": entry.amounts.tokens,
@@ -79,7 +75,7 @@ def csv_line(entry: JournalEntry) -> str:
     in front, or a spreadsheet would run it: ids are any text. Amounts are numbers as they are.
     """
     found = values(entry)
-    texts = ("op_id", "reservation", "user_id", "project_id", "model", "price", "corrects", "reference")
+    texts = ("op_id", "reservation", *SCOPE_FIELDS.values(), "price", "corrects", "reference")
     found |= {name: _harmless(found[name] or "") for name in texts}
     found["tags"] = _harmless(json.dumps(found["tags"], ensure_ascii=False) if found["tags"] else "")
     found["late"] = "true" if found["late"] else "false"

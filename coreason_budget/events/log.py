@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any
 
 from coreason_budget.errors import BudgetExceededError
 from coreason_budget.events.hooks import Hooks
-from coreason_budget.model import GLOBAL, Scope, Subject
+from coreason_budget.model import Subject, named
 from coreason_budget.standing import Receipt
 
 _log = logging.getLogger("coreason_budget")
@@ -24,7 +22,7 @@ class EventLog(Hooks):
             _log.info(
                 "finops.spend.total",
                 extra={
-                    **_whose([balance.account.scope for balance in receipt.balances]),
+                    **named([balance.account.scope for balance in receipt.balances]),
                     "cost_usd": f"{receipt.cost_usd:f}",
                     "difference_usd": None if receipt.difference_usd is None else _text(receipt.difference_usd),
                     "tokens": receipt.amounts.tokens,
@@ -45,7 +43,7 @@ class EventLog(Hooks):
             _log.info(
                 "finops.budget.refused",
                 extra={
-                    **_whose(subject.scopes),
+                    **named(subject.scopes),
                     "verb": verb,
                     "idempotency_key": idempotency_key,
                     "scope": refusal.scope,
@@ -59,17 +57,6 @@ class EventLog(Hooks):
                     "retry_after_s": refusal.retry_after_s,
                 },
             )
-
-
-def _whose(scopes: Iterable[Scope]) -> dict[str, Any]:
-    """The scopes of a call under the names its caller gave them by."""
-    found = {scope.kind: scope.id for scope in scopes if scope != GLOBAL}
-    return {
-        "user_id": found.pop("user", None),
-        "project_id": found.pop("project", None),
-        "model": found.pop("model", None),
-        "tags": found,
-    }
 
 
 def _text(amount: Decimal | int) -> str:

@@ -30,6 +30,7 @@ from typing import Any
 from attrs import evolve, frozen
 
 from coreason_budget.errors import LedgerCorruptError
+from coreason_budget.ids import SCOPE_FIELDS
 from coreason_budget.ledger import named
 from coreason_budget.ledger.base import GIVEN, UNPRICED, Charge, End, Priced
 from coreason_budget.ledger.record import HOUR_US, KEEP_CALLERS_US, op_id_of
@@ -40,7 +41,6 @@ CHARGE, CUMULATE, SETTLE = "charge", "cumulate", "settle"
 WAITING, DOUBTFUL, FAILED = "waiting", "doubtful", "failed"
 # An hour less than a ledger remembers an op id: its clock need not be this host's.
 _SURE_US = KEEP_CALLERS_US - HOUR_US
-_BUILT_IN = ("user", "project", "model")
 _NAMES = frozenset("vdsaikcn") | named.MEMO.keys()
 
 Pricer = Callable[[Any], Callable[[str | None], int | Priced]]
@@ -139,8 +139,8 @@ def _scopes(entries: Iterable[Entry]) -> tuple[str, ...]:
 
 def _subject(scopes: Iterable[str]) -> Subject:
     ids = {scope.kind: scope.id for scope in map(Scope.parse, scopes) if scope.id}
-    user, project, model = (ids.pop(kind, None) for kind in _BUILT_IN)
-    return Subject(user, project, model, tuple(sorted(ids.items())))
+    built_in: dict[str, Any] = {kind: ids.pop(kind, None) for kind in SCOPE_FIELDS}
+    return Subject(**built_in, tags=tuple(sorted(ids.items())))
 
 
 @frozen

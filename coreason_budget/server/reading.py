@@ -13,7 +13,7 @@ from attrs import frozen
 from flask import Request
 from werkzeug.exceptions import LengthRequired, RequestEntityTooLarge, RequestTimeout, UnsupportedMediaType
 
-from coreason_budget.ids import check_id
+from coreason_budget.ids import SCOPE_FIELDS, check_id
 from coreason_budget.wire.problems import bad_request
 
 MAX_BODY_BYTES = 64 * 1024
@@ -36,7 +36,7 @@ class Query:
         return f"{', '.join(self.names)} and {TAG}KIND" if self.takes_tags else ", ".join(self.names)
 
 
-SCOPES = Query(("user_id", "project_id", "model"), takes_tags=True)
+SCOPES = Query((*SCOPE_FIELDS.values(),), takes_tags=True)
 """Whose accounts are meant."""
 
 _MOST_DIGITS = 40
