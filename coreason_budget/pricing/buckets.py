@@ -6,7 +6,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from operator import attrgetter, itemgetter
 
-import attrs
+from attrs import frozen
 
 from coreason_budget.errors import InvalidAmountError
 from coreason_budget.ids import MAX_TOKENS, check_count, shown
@@ -32,7 +32,7 @@ def check_seconds(value: object, field: str = "seconds") -> int | Decimal:
     raise InvalidAmountError(f"{field}: {shown(value)} is not a number of seconds from 0 to 10**12", field=field)
 
 
-@attrs.frozen
+@frozen
 class Usage:
     """What one call used. The buckets are disjoint: no token is counted in two of them.
 

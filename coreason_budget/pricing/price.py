@@ -11,7 +11,7 @@ from decimal import Context, Decimal
 from fractions import Fraction
 from typing import TypeAlias
 
-import attrs
+from attrs import field, frozen
 
 from coreason_budget.errors import UnknownModelError
 from coreason_budget.money import ceil_div
@@ -109,7 +109,7 @@ def plain(value: Decimal) -> Decimal:
     return Decimal(format(value.normalize(_EXACT), "f"))
 
 
-@attrs.frozen
+@frozen
 class Rates:
     """One row of prices, for prompts of more than ``above`` tokens.
 
@@ -121,12 +121,12 @@ class Rates:
 
     above: int
     meters: Mapping[str, int]
-    by_bucket: tuple[int | None, ...] = attrs.field(init=False, repr=False, eq=False)
-    dearest_input: int = attrs.field(init=False, repr=False, eq=False)
-    dearest_text_input: int = attrs.field(init=False, repr=False, eq=False)
-    dearest_output: int = attrs.field(init=False, repr=False, eq=False)
-    per_request: int = attrs.field(init=False, repr=False, eq=False)
-    is_sized: bool = attrs.field(init=False, repr=False, eq=False)
+    by_bucket: tuple[int | None, ...] = field(init=False, repr=False, eq=False)
+    dearest_input: int = field(init=False, repr=False, eq=False)
+    dearest_text_input: int = field(init=False, repr=False, eq=False)
+    dearest_output: int = field(init=False, repr=False, eq=False)
+    per_request: int = field(init=False, repr=False, eq=False)
+    is_sized: bool = field(init=False, repr=False, eq=False)
 
     def __attrs_post_init__(self) -> None:
         found = {bucket: self.rate(bucket) for bucket in BUCKETS}
@@ -191,7 +191,7 @@ def _unpriced(rates: Sequence[int | None], counts: Sequence[Count]) -> str:
     return next(bucket for bucket, rate, count in zip(BUCKETS, rates, counts, strict=True) if count and rate is None)
 
 
-@attrs.frozen
+@frozen
 class Period:
     """Prices from a date on: the base row, then one row for each long-context tier."""
 
@@ -207,7 +207,7 @@ class Period:
         return rows[index]
 
 
-@attrs.frozen
+@frozen
 class ModelPrice:
     """An entry of the price table.
 
@@ -242,7 +242,7 @@ class ModelPrice:
     cached_in_input: bool | None = None
     reasoning_in_output: bool | None = None
     search_unit: str = "query"
-    service_aliases: Mapping[str, str] = attrs.field(factory=dict)
+    service_aliases: Mapping[str, str] = field(factory=dict)
     source: str | None = None
     checked: date | None = None
 

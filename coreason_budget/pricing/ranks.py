@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
-import attrs
+from attrs import frozen
 
 from coreason_budget.errors import ConfigError
 
@@ -27,7 +27,7 @@ _CHUNK_BYTES = 64 * 1024
 _SILENCE_S = 10.0
 
 
-@attrs.frozen
+@frozen
 class _File:
     """A file of ranks, as tiktoken expects it."""
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-import attrs
+from attrs import frozen
 
 from coreason_budget.pricing.price import METER_EXPONENTS, SIZED, TOKEN_METERS, Period, Rates, exact_rate
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _NUMBER = re.compile(r"(?:0|[1-9][0-9]{0,19})(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,2})?", re.ASCII)
 
 
-@attrs.frozen
+@frozen
 class Histories:
     """Reads the prices of one model: rows, their tiers, and their history."""
 

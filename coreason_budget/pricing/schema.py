@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-import attrs
+from attrs import frozen
 
 from coreason_budget.pricing.gates import OUTRAGEOUS, gaps, problems
 from coreason_budget.pricing.listing import PriceFile
@@ -80,7 +80,7 @@ def read_price_files(reader: Reader, root: Any, *, bundled: bool) -> tuple[Price
     return tuple(file.of(node, keys["schema"]) for node in reader.sequence(keys["files"], "files"))
 
 
-@attrs.frozen
+@frozen
 class _File:
     """Reads the top of a file and its models."""
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from importlib.resources import files
 from typing import Any
 
-import attrs
+from attrs import frozen
 
 from coreason_budget.errors import UnknownModelError
 from coreason_budget.money import to_nanos
@@ -25,7 +25,7 @@ CALLS = ((1000, 0, 100), (1000, 600, 100), (300_001, 0, 100))
 TABLE = Bundled()
 
 
-@attrs.frozen
+@frozen
 class Row:
     """One id and one call: our nanos, or None where the table has no price, and theirs."""
 
@@ -149,7 +149,7 @@ def _nanos(usd: Decimal) -> int | None:
     return to_nanos(usd, "cost") or None
 
 
-@attrs.frozen
+@frozen
 class ThirdRow:
     """One id and one call: our nanos, and those of models.dev."""
 

@@ -8,9 +8,9 @@ from fnmatch import fnmatchcase
 from importlib.util import find_spec
 from pathlib import Path
 
-import attrs
 import pytest
 import yaml
+from attrs import frozen
 
 from coreason_budget.pricing.bundled import PRICES
 from coreason_budget.pricing.refresh.__main__ import refresh
@@ -53,7 +53,7 @@ def compared() -> list[Row]:
     return list(rows(checked))
 
 
-@attrs.frozen
+@frozen
 class Share:
     """How many calls one side prices, and of these how many we price, and price alike."""
 

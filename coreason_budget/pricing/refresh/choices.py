@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-import attrs
+from attrs import field, frozen
 
 from coreason_budget.errors import ConfigError
 from coreason_budget.yaml_nodes import Reader
@@ -17,7 +17,7 @@ DEFAULT_SOURCE = "https://github.com/BerriAI/litellm/blob/main/model_prices_and_
 _RULES = ("hold", "take", "free", "outrageous", "cheap", "on_top", "leave_out")
 
 
-@attrs.frozen
+@frozen
 class FileChoice:
     """One price file: where it comes from, and its head."""
 
@@ -28,7 +28,7 @@ class FileChoice:
     source: str = DEFAULT_SOURCE
     core: tuple[str, ...] = ()
     litellm: tuple[str, ...] = ()
-    genai: Mapping[str, str] = attrs.field(factory=dict)
+    genai: Mapping[str, str] = field(factory=dict)
     models_dev: tuple[str, ...] = ()
     only: tuple[str, ...] = ("*",)
     skip: tuple[str, ...] = ()
@@ -55,7 +55,7 @@ class FileChoice:
         return _any(model, self.core)
 
 
-@attrs.frozen
+@frozen
 class Choices:
     """All files, and the rules for single models: pattern of ``provider/id`` -> why."""
 

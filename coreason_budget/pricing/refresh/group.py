@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-import attrs
+from attrs import define, evolve, frozen
 
 from coreason_budget.pricing.price import STANDARD, ModelPrice, Period, Rates
 from coreason_budget.pricing.refresh.choices import Choices, FileChoice
@@ -22,7 +22,7 @@ from coreason_budget.pricing.refresh.report import Report
 _DATED = re.compile(r"(.+)[-@](?:[0-9]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2}|default)")
 
 
-@attrs.define
+@define
 class _Group:
     """Ids that mean one model, and what each source says of it."""
 
@@ -31,7 +31,7 @@ class _Group:
     genai: Offer | None = None
 
 
-@attrs.frozen
+@frozen
 class Sources:
     """What was read: litellm's models by key, and genai-prices' by provider and id."""
 
@@ -109,7 +109,7 @@ def _genai_offers(
             # "perplexity/sonar" is another model than "sonar"; "x-ai/grok-4.5" is not.
             ids = [one for one in said_ids if wanted(one) and (file.bare(one) == one or file.bare(one) not in said_ids)]
             if ids:
-                found.append(attrs.evolve(offer, entry=_named(offer.entry, ids)))
+                found.append(evolve(offer, entry=_named(offer.entry, ids)))
     return found
 
 
@@ -137,7 +137,7 @@ def _dearer(one: Offer, two: Offer) -> Offer:
     if one.entry.prices == two.entry.prices:
         return one
     dearer = max(one, two, key=lambda offer: sum(offer.entry.prices[STANDARD][-1].rows[0].meters.values()))
-    return attrs.evolve(dearer, notes=(*dearer.notes, f"{LITELLM} has it twice; the dearer taken"))
+    return evolve(dearer, notes=(*dearer.notes, f"{LITELLM} has it twice; the dearer taken"))
 
 
 def _groups(litellm: Mapping[str, Offer], genai: Iterable[Offer]) -> list[_Group]:
@@ -187,14 +187,14 @@ def _merged(file: FileChoice, group: _Group, choices: Choices, today: date) -> M
         said = (f"{source} taken: {why}",)
     merged = merge(litellm, genai, today, alone=file.alone or bool(said))
     limit = merged.entry.max_output or (group.litellm.entry.max_output if group.litellm else None)
-    entry = _named(attrs.evolve(merged.entry, max_output=limit), group.ids)
-    return attrs.evolve(merged, entry=entry, comments=(*said, *merged.comments))
+    entry = _named(evolve(merged.entry, max_output=limit), group.ids)
+    return evolve(merged, entry=entry, comments=(*said, *merged.comments))
 
 
 def _named(entry: ModelPrice, ids: list[str]) -> ModelPrice:
     head, *others = ids
     start = f"{head}-"
-    return attrs.evolve(
+    return evolve(
         entry,
         model=head,
         canonical=f"{entry.provider}/{head}",

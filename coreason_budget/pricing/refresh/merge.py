@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 
-import attrs
+from attrs import evolve, frozen
 
 from coreason_budget.pricing.price import METER_EXPONENTS, ModelPrice, Period, Rates
 from coreason_budget.pricing.refresh.offer import Offer, finished, named, standard_first
@@ -14,7 +14,7 @@ from coreason_budget.pricing.refresh.write import usd_text
 LITELLM, GENAI = "litellm", "genai-prices"
 
 
-@attrs.frozen
+@frozen
 class Merged:
     """An entry to be, with the comment that stands above it.
 
@@ -43,7 +43,7 @@ def merge(litellm: Offer | None, genai: Offer | None, today: date, *, alone: boo
         only = litellm or genai
         assert only is not None
         said = () if alone else (f"only {GENAI if litellm is None else LITELLM} has it",)
-        entry = attrs.evolve(only.entry, prices=finished(only.entry.prices, notes))
+        entry = evolve(only.entry, prices=finished(only.entry.prices, notes))
         return Merged(entry, (*said, *only.notes, *notes))
     one, two = litellm.entry, genai.entry
     prices: dict[str, tuple[Period, ...]] = {}
@@ -59,7 +59,7 @@ def merge(litellm: Offer | None, genai: Offer | None, today: date, *, alone: boo
         prices[service] = two.prices[service] if rows == theirs.rows else (Period(None, rows),)
     prices = finished(prices, notes)
     limit = one.max_output or two.max_output
-    entry = attrs.evolve(two, prices=prices, mode=one.mode, max_output=limit, search_unit=one.search_unit)
+    entry = evolve(two, prices=prices, mode=one.mode, max_output=limit, search_unit=one.search_unit)
     return Merged(entry, (*litellm.notes, *genai.notes, *notes), disagreed)
 
 

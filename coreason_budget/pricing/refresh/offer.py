@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from decimal import ROUND_CEILING, Context, Decimal
 
-import attrs
+from attrs import frozen
 
 from coreason_budget.pricing.price import STANDARD, TOKEN_METERS, ModelPrice, Period, Rates
 
@@ -30,7 +30,7 @@ class RefusedError(ValueError):
     """The source's entry cannot be an entry of the table; says why."""
 
 
-@attrs.frozen
+@frozen
 class Offer:
     """One source's price of one model.
 

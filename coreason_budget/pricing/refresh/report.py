@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import attrs
+from attrs import define, field
 
 KINDS = ("added", "changed", "bounded", "disagreed", "held", "left out", "refused", "gone")
 
 
-@attrs.define
+@define
 class Report:
     """Findings by kind, each an id and a sentence."""
 
-    found: dict[str, dict[str, str]] = attrs.field(factory=lambda: {kind: {} for kind in KINDS})
+    found: dict[str, dict[str, str]] = field(factory=lambda: {kind: {} for kind in KINDS})
 
     def added(self, model: str, price: str) -> None:
         """Note an entry, an id or a service that the table had not."""

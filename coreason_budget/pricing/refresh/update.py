@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import date
 
-import attrs
+from attrs import define, evolve, field, frozen
 
 from coreason_budget.errors import ConfigError
 from coreason_budget.pricing.lookup import undated
@@ -33,7 +33,7 @@ _MODELS = "\nmodels:\n"
 _CHECKED = re.compile(r"^checked: .*$", re.MULTILINE)
 
 
-@attrs.frozen
+@frozen
 class Block:
     """An entry as it is written: its lines, comments and all."""
 
@@ -89,7 +89,7 @@ def update(
     return Update(file, choices, today, report, head_of(file, old, today), makers, limits).run(old, merged)
 
 
-@attrs.define
+@define
 class Update:
     """Takes entries into a file, one by one. As `update`."""
 
@@ -100,9 +100,9 @@ class Update:
     head: str
     makers: Makers
     limits: Limits
-    fees: Mapping[str, int] = attrs.field(init=False)
-    blocks: dict[str, Block] = attrs.field(factory=dict)
-    owner: dict[str, ModelPrice] = attrs.field(factory=dict)
+    fees: Mapping[str, int] = field(init=False)
+    blocks: dict[str, Block] = field(factory=dict)
+    owner: dict[str, ModelPrice] = field(factory=dict)
 
     @fees.default
     def _fees(self) -> Mapping[str, int]:
@@ -136,7 +136,7 @@ class Update:
     def take(self, merged: Merged) -> set[str]:
         """Put one entry into the file; give the entries of the table that it is about."""
         entry, notes = self.makers.fill(with_fees(merged.entry, self.fees))
-        merged = attrs.evolve(merged, entry=entry, comments=(*merged.comments, *notes))
+        merged = evolve(merged, entry=entry, comments=(*merged.comments, *notes))
         ids = list(merged.entry.ids())
         known = {entry.model: entry for entry in map(self.owner_of, ids) if entry}
         new_ids = [one for one in ids if self.owner_of(one) is None]
@@ -186,7 +186,7 @@ class Update:
             self.write(_with_ids(current, ids), self.blocks[known.model].comments)
             self.report.added(known.canonical, f"also {', '.join(ids)}")
             return
-        entry = _with_ids(attrs.evolve(merged.entry, model=ids[0], snapshots=(), also=()), ids[1:])
+        entry = _with_ids(evolve(merged.entry, model=ids[0], snapshots=(), also=()), ids[1:])
         if self.write(entry, merged.comments):
             self.report.added(f"{self.file.provider}/{ids[0]}", price_text(without_fees(merged.entry, self.fees)))
 
@@ -196,7 +196,7 @@ class Update:
         filled = with_flats(mine, on(merged.entry.prices[STANDARD], self.today))
         if filled is not mine:
             prices = {**entry.prices, STANDARD: (*before, filled)}
-            if self.write(attrs.evolve(entry, prices=prices), self.blocks[entry.model].comments):
+            if self.write(evolve(entry, prices=prices), self.blocks[entry.model].comments):
                 self.report.added(entry.canonical, change_text(STANDARD, mine, filled))
 
     def bring_up(self, entry: ModelPrice, merged: Merged) -> None:
@@ -229,9 +229,7 @@ class Update:
             return
         news = tuple(one for one in merged.comments if one.partition(":")[0] not in entry.prices)
         if (
-            self.write(
-                attrs.evolve(entry, prices=prices, max_output=limit), (*self.blocks[entry.model].comments, *news)
-            )
+            self.write(evolve(entry, prices=prices, max_output=limit), (*self.blocks[entry.model].comments, *news))
             and said
         ):
             self.report.changed(entry.canonical, "; ".join(said))
@@ -264,7 +262,7 @@ def _with_ids(entry: ModelPrice, ids: Iterable[str]) -> ModelPrice:
     start = f"{entry.model}-"
     tails = sorted({*entry.snapshots, *(one.removeprefix(start) for one in ids if one.startswith(start))})
     also = sorted({*entry.also, *(one for one in ids if not one.startswith(start))})
-    return attrs.evolve(entry, snapshots=tuple(tails), also=tuple(also))
+    return evolve(entry, snapshots=tuple(tails), also=tuple(also))
 
 
 def head_of(file: FileChoice, old: str | None, today: date) -> str:

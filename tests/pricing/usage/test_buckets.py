@@ -5,8 +5,8 @@ from enum import Enum
 from types import SimpleNamespace
 from typing import Any
 
-import attrs
 import pytest
+from attrs import fields
 
 from coreason_budget.errors import InvalidAmountError, UnknownModelError
 from coreason_budget.pricing import PricingEngine, Usage
@@ -190,7 +190,7 @@ def test_unknown_shape_is_refused(usage: object) -> None:
 _WORDS = ("service", "search_context")
 
 
-@pytest.mark.parametrize("name", [field.name for field in attrs.fields(Usage) if field.name not in _WORDS])
+@pytest.mark.parametrize("name", [field.name for field in fields(Usage) if field.name not in _WORDS])
 def test_every_bucket_is_a_count(name: str) -> None:
     """A Usage cannot hold nonsense; only what may be untold is None, and only seconds have fractions."""
     nonsense: list[Any] = [-1, True, "1", -0.5, float("nan"), Decimal("inf"), Decimal("1e-41")]
