@@ -217,11 +217,8 @@ def test_without_the_guard_the_books_stay_empty(is_async: bool) -> None:
 
 
 @languages
-@kinds
-def test_a_task_that_is_cancelled_keeps_its_hold_as_spent(language: str, is_async: bool) -> None:
+def test_a_task_that_is_cancelled_keeps_its_hold_as_spent(language: str) -> None:
     """Before the answer: it may have been billed."""
-    if not is_async:
-        pytest.skip("only a task can be cancelled")
     provider, budget = provider_of(), new_budget()
     client = client_of(provider, budget, True)
     started = asyncio.Event()

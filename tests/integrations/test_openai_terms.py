@@ -21,6 +21,7 @@ from coreason_budget import (
     ConfigError,
     InvalidAmountError,
     InvalidIdError,
+    LedgerUnavailableError,
     ReservationNotSettledError,
     UnknownModelError,
 )
@@ -261,6 +262,27 @@ def test_an_answer_without_usage_keeps_its_hold_and_says_what_ends_it(is_async: 
     assert standing(budget)[1] > 0
     budget.settle(caught.value.reservation_id, cost="0.001")
     assert [float(one) for one in standing(budget)] == [0.001, 0]
+
+
+@kinds
+def test_a_ledger_that_is_gone_costs_nobody_the_answer(
+    is_async: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It was paid for. The hold stays, and lapses; before the call the same error refuses it."""
+
+    def gone(*_: Any, **__: Any) -> Any:
+        raise LedgerUnavailableError("gone")
+
+    provider, budget = provider_of(), new_budget()
+    with monkeypatch.context() as patched:
+        patched.setattr(budget, "settle", gone)
+        assert chat(client_of(provider, budget, is_async)).choices[0].message.content == TEXT
+    assert "could not be ended and will lapse: gone" in caplog.text
+    assert standing(budget) == (0, bill("gpt-4o", input=READ, output=LIMIT).usd)
+    monkeypatch.setattr(budget, "reserve", gone)
+    with pytest.raises(LedgerUnavailableError):
+        chat(client_of(provider, budget, is_async))
+    assert len(provider.requests) == 1
 
 
 def test_an_answer_of_a_model_without_a_price_keeps_its_hold() -> None:
