@@ -25,6 +25,7 @@ from attrs import fields
 from coreason_budget import BudgetManager
 from coreason_budget.config import BudgetConfig, describe
 from coreason_budget.limits.file import read_limits_file
+from coreason_budget.server.table import ROUTES
 from coreason_budget.settings import PREFIX
 from tests.aio.kit import until_background_is_done
 from tests.server.service import Service
@@ -213,6 +214,12 @@ def test_every_setting_is_listed_with_its_default() -> None:
     listed = [(name.strip("`"), default.strip(" `"), meaning.replace("``", "`")) for name, default, meaning in rows[1:]]
     assert listed == [(s.variable.removeprefix(PREFIX), s.value, s.help) for s in describe(BudgetConfig())]
     assert len(listed) == len(fields(BudgetConfig))
+
+
+def test_the_page_of_the_service_names_every_call() -> None:
+    """And none that is not there."""
+    rows = re.findall(r"^``([A-Z]+ /\S+)``", PAGES["coreason_budget/server"], re.MULTILINE)
+    assert set(rows) == {f"{route.method} {route.path}" for route in ROUTES.values()}
 
 
 @pytest.fixture
