@@ -29,8 +29,8 @@ Price: TypeAlias = Callable[[str | None], Priced]
 class _UnpricedError(BudgetError):
     """A ledger's transaction asks for a price that was not made beforehand."""
 
-    def __init__(self, model: str | None) -> None:
-        super().__init__(f"the price of {model} is to be made before the ledger is asked")
+    def __init__(self, message: str, *, model: str | None = None) -> None:
+        super().__init__(message)
         self.model = model
 
 
@@ -198,7 +198,7 @@ def _priced_first(price: Price, entries: Sequence[Entry], end: Callable[[Price],
 
     def told(model: str | None) -> Priced:
         if model not in made:
-            raise _UnpricedError(model)
+            raise _UnpricedError(f"the price of {model} is to be made before the ledger is asked", model=model)
         return made[model]
 
     while True:
