@@ -23,8 +23,8 @@ from tests.outbox.kit import DEAD, queued, spent, states
 from tests.scale import scaled
 
 # Primes, so that the points fall on every kind of line.
-FINE_STRIDE = scaled(7, 1)
-STRIDE = scaled(13, 1)
+FINE_STRIDE = scaled(19, 1)
+STRIDE = scaled(43, 1)
 
 
 class Announced:
