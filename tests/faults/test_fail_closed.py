@@ -16,6 +16,7 @@ import pytest
 
 from coreason_budget.errors import ConfigError, LedgerCorruptError, LedgerUnavailableError
 from coreason_budget.guard import BudgetGuard
+from coreason_budget.ledger.named import OLDEST, SCHEMA
 from coreason_budget.model import Amounts
 from tests.faults.conftest import CALL, USD, make_guard
 from tests.faults.servers import PrivateServer, scripted_server
@@ -261,11 +262,12 @@ def test_a_flushed_database_is_not_nothing_spent(verb: str, server: PrivateServe
 @pytest.mark.parametrize(
     ("epoch", "expected"),
     [
-        (b'{"id":"x","schema":1,"timezone":"UTC"}', ConfigError),
-        (b'{"id":"x","schema":3,"timezone":"UTC"}', ConfigError),
-        (b'{"id":"x","schema":2,"timezone":"Europe/Berlin"}', ConfigError),
+        (b'{"id":"x","schema":%d,"timezone":"UTC"}' % (OLDEST - 1), ConfigError),
+        (b'{"id":"x","schema":%d,"timezone":"UTC"}' % (SCHEMA + 1), ConfigError),
+        (b'{"id":"x","schema":%d,"timezone":"Europe/Berlin"}' % SCHEMA, ConfigError),
         (b"nonsense", LedgerCorruptError),
     ],
+    ids=["older", "newer", "elsewhere", "nonsense"],
 )
 def test_a_namespace_of_another_kind_is_refused(epoch: bytes, expected: type[Exception], valkey_url: str) -> None:
     """Another schema or zone is a matter of settings, nonsense one of corruption."""

@@ -1,17 +1,18 @@
 """Estimates are upper bounds: never below a cost that the call can have."""
 
 import json
-from datetime import date
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coreason_budget.errors import InvalidAmountError, UnknownModelError
-from coreason_budget.pricing import PricingEngine, Usage, engine
+from coreason_budget.pricing import PricingEngine, Usage, bound
 from coreason_budget.pricing.table import load_bundled
 
 ENGINE = PricingEngine()
@@ -76,9 +77,11 @@ def test_bare_tokens_may_be_audio_but_text_is_text() -> None:
 def test_estimate_covers_tomorrows_price(monkeypatch: pytest.MonkeyPatch) -> None:
     """A call admitted before midnight may be billed at the next day's price."""
     costs = {}
-    for day in (date(2026, 11, 29), date(2026, 11, 30), date(2026, 12, 1)):
-        monkeypatch.setattr(engine, "_today", lambda day=day: day)
-        costs[day.day] = ENGINE.estimate("gemini-4-argon", input_tokens=10**6, max_output_tokens=0)
+    now = Mock()
+    monkeypatch.setattr(bound, "datetime", now)
+    for month, day in ((11, 29), (11, 30), (12, 1)):
+        now.now.return_value = datetime(2026, month, day, tzinfo=UTC)
+        costs[day] = ENGINE.estimate("gemini-4-argon", input_tokens=10**6, max_output_tokens=0)
     assert costs == {29: 2, 30: 4, 1: 4}
 
 

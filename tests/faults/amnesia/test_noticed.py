@@ -213,17 +213,23 @@ def test_a_poisoned_sequence_is_corrupt_and_nothing_is_written(poison: bytes, se
         assert before == {key: client.dump(key) for key in client.scan_iter()}
 
 
-def test_over_http_it_is_503_and_says_why(server: SnapshotServer) -> None:
-    """Never over budget, never a 500; health is 503 as well, and both are well after an accept."""
+def test_over_http_it_is_503_and_the_log_says_why(server: SnapshotServer, caplog: pytest.LogCaptureFixture) -> None:
+    """Never over budget, never a 500; health is 503 as well, and both are well after an accept.
+
+    Who calls is told that nothing was admitted, and not what became of the database.
+    """
     budget = BudgetManager(BudgetConfig(redis_url=server.url, namespace=NAMESPACE))
     client = create_app(budget=budget).test_client()
     assert client.post("/spend", json={"user_id": "alice", "cost": 1}).status_code == 200
     forget_all(server)
     for path, body in (("/check", {"user_id": "alice"}), ("/reserve", {"user_id": "alice", "cost": 1})):
+        caplog.clear()
         answer = client.post(path, json=body)
         assert (answer.status_code, answer.json["type"]) == (503, "urn:coreason-budget:ledger-unavailable")
-        assert "the ledger is halted" in answer.json["detail"]
-        assert "coreason-budget ledger accept" in answer.json["detail"]
+        assert "nothing was admitted or booked" in answer.json["detail"]
+        for reason in ("the ledger is halted", "coreason-budget ledger accept"):
+            assert reason in caplog.text
+            assert reason not in answer.text
     assert client.get("/health").status_code == 503
     assert budget.ledger.accept()
     assert client.get("/health").status_code == 200

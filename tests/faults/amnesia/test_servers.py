@@ -68,13 +68,17 @@ def test_how_a_server_keeps_budgets_is_said_at_the_start(
     assert (status.trouble, status.sequence, status.open_reservations) == ("", 1, 0)
 
 
-def test_a_user_without_rights_to_ask_is_told_nothing_and_goes_on(
+def test_a_user_without_rights_to_ask_is_refused_unless_that_is_allowed(
     server: SnapshotServer, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """INFO and CONFIG may be forbidden: that is said, and budgets are kept."""
+    """Where INFO and CONFIG are forbidden nobody knows that it does not evict. Refused, it is not written to."""
+    url = server.url.replace("//", "//app:pw@")
     with server.client() as client:
         client.execute_command("ACL", "SETUSER", "app", "on", ">pw", "~*", "+@all", "-info", "-config")
-    ledger = RedisLedger(server.url.replace("//", "//app:pw@"), namespace=NAMESPACE)
+        with pytest.raises(ConfigError, match=r"does not say whether it evicts.*COREASON_BUDGET_ALLOW_EVICTION"):
+            RedisLedger(url, namespace=NAMESPACE).ping()
+        assert client.dbsize() == 0
+    ledger = RedisLedger(url, namespace=NAMESPACE, allow_eviction=True)
     ledger.ping()
     assert "does not say whether it may evict" in caplog.text
     assert dict(ledger.status().kept) == {"server": "redis"}
