@@ -76,6 +76,18 @@ def test_a_password_is_shown_nowhere(
     assert_silent(everything_said(form.format(quote(password, safe="") if is_encoded else password), caplog))
 
 
+@pytest.mark.parametrize("path", ["/:zqxj1@/run/none.sock", "/app:zqxj1@run/none.sock", "/run/zqxj1@none.sock"])
+def test_a_password_in_the_path_of_a_socket_is_refused_unseen(path: str, caplog: pytest.LogCaptureFixture) -> None:
+    """A slash too many makes it a part of the path. A path that has an @ of its own is percent-encoded."""
+    assert_silent(everything_said(f"unix://{path}", caplog))
+    with pytest.raises(ConfigError, match="percent-encode the password"):
+        open_ledger(f"unix://{path}")
+    from coreason_budget.ledger.redis.url import read_url
+
+    assert read_url("unix:///run/a%40b.sock").settings == {"path": "/run/a@b.sock"}
+    assert hide_password("unix:///run/a%40b.sock") == "unix:///run/a%40b.sock"
+
+
 @many
 @given(password=passwords, form=st.sampled_from(FORMS), data=st.data())
 def test_no_slip_of_the_pen_shows_it(

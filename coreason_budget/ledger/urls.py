@@ -58,13 +58,14 @@ def _memory(url: str, *, allow_eviction: bool, namespace: str, timezone: str, **
 _LONGEST = 20
 _HOST = r"([A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\])?(:[0-9]{1,5})?(/[0-9]*)?"
 _FILE = "/.*"
+_SOCKET = "/[^@]*"
 
 SCHEMES = {
     "redis": Scheme("redis://", _redis, _HOST),
     "rediss": Scheme("rediss://", _redis, _HOST),
     "valkey": Scheme("valkey://", _redis, _HOST),
     "valkeys": Scheme("valkeys://", _redis, _HOST),
-    "unix": Scheme("unix://", _redis, _FILE),
+    "unix": Scheme("unix://", _redis, _SOCKET),
     "sqlite": Scheme("sqlite:///path", _sqlite, _FILE),
     "memory": Scheme("memory://", _memory, "/*", is_shared=False),
 }

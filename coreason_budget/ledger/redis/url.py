@@ -59,8 +59,8 @@ def read_url(url: str) -> Address:
         _refuse(_NO_URL)
     authority, path = parts["authority"], parts["path"]
     after = rest[len(authority) :]
-    is_path_alone = how == "unix" and not authority
-    if parts["fragment"] or authority.count("@") > 1 or ("@" in after and not is_path_alone):
+    # An @ behind the first slash is a password that is not where it belongs, in a socket's path as well.
+    if parts["fragment"] or authority.count("@") > 1 or "@" in after:
         _refuse(_ENCODE)
     who, _, place = authority.rpartition("@")
     if _BAD_ESCAPE.search(who):
