@@ -58,7 +58,8 @@ def guard(
         unmetered: What is done with a call that cannot be metered: ``raise``, or ``allow`` it uncounted.
         max_call_usd: What is held for a call whose size cannot be told from its request: pictures, files, stored
             conversations, tools that run at the provider, batches.
-        provider: Whose prices hold, where another speaks OpenAI's language: ``azure``, ``openrouter``, ...
+        provider: Whose prices hold, where another speaks OpenAI's language: ``openrouter``, ...; ``azure`` for its
+            clients, unless said.
 
     Raises:
         TypeError: Not such a client, of a version that is not known, or guarded already.
@@ -71,6 +72,8 @@ def guard(
         raise TypeError(f"client: must be an OpenAI or AsyncOpenAI client, not {type(client).__name__}")
     if not all(hasattr(client, name) for name in ("_prepare_options", "_send_request", "request", "copy")):
         raise TypeError(f"client: openai {sdk.__version__} is not known to this guard, which needs 3.57 or newer")
+    if provider is None and isinstance(client, sdk.AzureOpenAI | sdk.AsyncAzureOpenAI):
+        provider = "azure"
     kept = Guard(
         budget, user_id, project_id, tags, on_exceed, downgrade_to, unmetered, max_call_usd, provider
     )  # fmt: skip

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from openai import APIConnectionError, APIStatusError, OpenAI
+from openai import APIConnectionError, APIStatusError, AzureOpenAI, OpenAI
 
 from coreason_budget import (
     BudgetConfig,
@@ -32,7 +32,7 @@ from coreason_budget.standing import Hold, Receipt
 from tests.integrations.books import USER, check, new_budget, standing
 from tests.integrations.forms import each, got, kinds
 from tests.integrations.openai_world import ASKED, CHAT, LIMIT, READ, bare, client_of, provider_of
-from tests.integrations.provider import TEXT
+from tests.integrations.provider import TEXT, http
 from tests.shapes.fake.bill import bill
 from tests.shapes.fake.openai import completion, response
 
@@ -312,6 +312,17 @@ def test_another_provider_has_its_own_prices() -> None:
     assert "max_tokens" in provider.requests[0]
     balances = budget.usage(USER, model="azure/gpt-4o")
     assert next(one.spent for one in balances if one.scope == "model/azure/gpt-4o") > 0
+
+
+def test_azure_has_its_own_prices() -> None:
+    """At its own address, where the model is part of the path."""
+    provider, budget = provider_of(), new_budget()
+    where = {"azure_endpoint": "http://provider", "api_version": "2024-10-21", "api_key": "none"}
+    client = guard(AzureOpenAI(**where, http_client=http(provider)), budget, user_id=USER)
+    chat(client)
+    balances = budget.usage(USER, model="azure/gpt-4o")
+    assert next(one.spent for one in balances if one.scope == "model/azure/gpt-4o") > 0
+    check(budget, provider)
 
 
 @pytest.mark.parametrize(
