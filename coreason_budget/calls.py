@@ -62,10 +62,11 @@ class Call:
     def content(self) -> dict[str, object]:
         """Give what the caller said, as JSON values by name. What was left out, or is None, is left out."""
         content, names = {}, content_names(self.__class__)
-        for name in [name for name, value in vars(self).items() if value is not None]:
-            if name in names:
+        for name, value in tuple(vars(self).items()):  # Copied: what is read may be kept there.
+            if value is not None and name in names:
                 content_name, read = names[name]
-                content[content_name] = _as_json(getattr(self, read))
+                told = getattr(self, read) if read else value
+                content[content_name] = told if type(told) in (str, int) else _as_json(told)
         return content
 
 
@@ -93,8 +94,6 @@ class _Booking(Mutation):
 
 
 def _as_json(value: object) -> object:
-    if isinstance(value, str | int):  # Nearly all.
-        return value
     if isinstance(value, Report):
         return value.content()
     return dict(value) if isinstance(value, Mapping) else value

@@ -70,12 +70,10 @@ def json_fields(verb: type[Any]) -> tuple[str, ...]:
 
 
 def content_names(verb: type[Any]) -> dict[str, tuple[str, str]]:
-    """Give of each field that is content its name there, and what gives it."""
+    """Give of each field that is content its name there, and what gives it; empty is the field itself."""
     if verb not in _CONTENT:
         _CONTENT[verb] = {
-            one.name: (told.content or one.name, told.read or one.name)
-            for one, told in told_of(verb)
-            if told.content is not None
+            one.name: (told.content or one.name, told.read) for one, told in told_of(verb) if told.content is not None
         }
     return _CONTENT[verb]
 
