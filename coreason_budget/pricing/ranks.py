@@ -7,12 +7,9 @@ ever downloaded but by `fetch`.
 from __future__ import annotations
 
 import hashlib
-import http.client
 import os
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -82,6 +79,10 @@ def fetch(
     Raises:
         ConfigError: No such encoding, no place for it, or it did not arrive as it should.
     """
+    # They take a third of the time that the package's import takes.
+    import http.client
+    import urllib.error
+
     file = _file(encoding)
     directory = cache_dir()
     if not directory:
@@ -107,6 +108,8 @@ def fetch(
 
 def _download(source: str, size: int, deadline: float, progress: Callable[[int], object]) -> Iterator[bytes]:
     """Give the file in chunks; more bytes than it has are not read."""
+    import urllib.request
+
     silence_s = min(_SILENCE_S, deadline - time.monotonic())
     with urllib.request.urlopen(source, timeout=silence_s) as response:
         left = size + 1
