@@ -104,14 +104,14 @@ class BudgetManager(Awaiting[manager.BudgetManager]):
     guarded = guarded
 
     @overload
-    def run(self, call: Check) -> Coroutine[Any, Any, Verdict]: ...
+    def perform(self, call: Check) -> Coroutine[Any, Any, Verdict]: ...
     @overload
-    def run(self, call: Reserve) -> Reserving: ...
+    def perform(self, call: Reserve) -> Reserving: ...
     @overload
-    def run(self, call: Spend | Settle | Release | Correct) -> Coroutine[Any, Any, Receipt]: ...
-    @wraps(manager.BudgetManager.run)
-    def run(self, call: Any) -> Any:
-        work: Callable[[], Any] = partial(self.sync.run, call)
+    def perform(self, call: Spend | Settle | Release | Correct) -> Coroutine[Any, Any, Receipt]: ...
+    @wraps(manager.BudgetManager.perform)
+    def perform(self, call: Any) -> Any:
+        work: Callable[[], Any] = partial(self.sync.perform, call)
         if isinstance(call, Reserve):
             return reserving(work, call.idempotency_key, self._threads)
         return self.wait(work, drop if isinstance(call, Check) else carry_through)

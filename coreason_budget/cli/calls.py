@@ -66,7 +66,7 @@ def options(verb: type[Call], *names: str) -> Command:
 @options(Check)
 def check(**call: Any) -> tuple[Any, str]:
     """Ask whether a call of USER_ID would fit its budgets now."""
-    answer = answers.allowed(budget().run(Check(**call)))
+    answer = answers.allowed(budget().perform(Check(**call)))
     binding, tokens = answer["binding"], answer.get("affordable_output_tokens")
     left = "" if binding is None else f"; {binding['remaining_usd']} USD left ({binding['scope']})"
     return answer, f"allowed{left}{'' if tokens is None else f'; at most {tokens} output tokens'}"
@@ -76,7 +76,7 @@ def check(**call: Any) -> tuple[Any, str]:
 @options(Spend)
 def spend(**call: Any) -> tuple[Any, str]:
     """Book what a call of USER_ID cost, in full."""
-    answer = answers.recorded(budget().run(Spend(**call)))
+    answer = answers.recorded(budget().perform(Spend(**call)))
     return answer, f"{_booked(answer)}{_again(answer)}"
 
 
@@ -84,7 +84,7 @@ def spend(**call: Any) -> tuple[Any, str]:
 @options(Reserve)
 def reserve(**call: Any) -> tuple[Any, str]:
     """Hold the most that a call of USER_ID can cost, until it is settled."""
-    answer = answers.reserved(budget().run(Reserve(**call)))
+    answer = answers.reserved(budget().perform(Reserve(**call)))
     text = f"reserved {answer['reserved_usd']} USD until {answer['lapses_at']}{_again(answer)}"
     return answer, f"{text}\n{answer['reservation_id']}"
 
@@ -93,7 +93,7 @@ def reserve(**call: Any) -> tuple[Any, str]:
 @options(Settle)
 def settle(**call: Any) -> tuple[Any, str]:
     """End a reservation and book what the call really cost."""
-    answer = answers.ended(budget().run(Settle(**call)))
+    answer = answers.ended(budget().perform(Settle(**call)))
     return answer, f"settled at {answer['cost_usd']} USD{' (late)' if answer['late'] else ''}{_again(answer)}"
 
 
@@ -101,7 +101,7 @@ def settle(**call: Any) -> tuple[Any, str]:
 @options(Release)
 def release(**call: Any) -> tuple[Any, str]:
     """End a reservation and book nothing: the call did not happen."""
-    answer = answers.ended(budget().run(Release(**call)))
+    answer = answers.ended(budget().perform(Release(**call)))
     return answer, f"released{' (late)' if answer['late'] else ''}{_again(answer)}"
 
 
@@ -113,7 +113,7 @@ def correct(**call: Any) -> tuple[Any, str]:
     It is raised to what the call cost, never lowered without --lower. --void takes a mistaken charge back. What was
     booked can be corrected for 24 hours, for one hour where it was booked without a key.
     """
-    answer = answers.corrected(budget().run(Correct(**call)))
+    answer = answers.corrected(budget().perform(Correct(**call)))
     return answer, f"{_booked(answer)}{_again(answer)}"
 
 

@@ -70,22 +70,22 @@ class _Routes:
     def check(self, asked: Check) -> answers.Allowed:
         if asked.input_tokens is not None:
             schemas.model_named(asked.model)
-        return answers.allowed(self._budget.run(asked))
+        return answers.allowed(self._budget.perform(asked))
 
     def spend(self, asked: Spend) -> answers.Recorded:
-        return answers.recorded(self._budget.run(_keyed(asked)))
+        return answers.recorded(self._budget.perform(_keyed(asked)))
 
     def reserve(self, asked: Reserve) -> answers.Reserved:
-        return answers.reserved(self._budget.run(_keyed(asked)))
+        return answers.reserved(self._budget.perform(_keyed(asked)))
 
     def settle(self, asked: Settle) -> answers.Ended:
-        return answers.ended(self._budget.run(_keyed(asked)))
+        return answers.ended(self._budget.perform(_keyed(asked)))
 
     def release(self, asked: Release) -> answers.Ended:
-        return answers.ended(self._budget.run(_keyed(asked)))
+        return answers.ended(self._budget.perform(_keyed(asked)))
 
     def correct(self, asked: Correct) -> answers.Corrected:
-        return answers.corrected(self._budget.run(_keyed(asked)))
+        return answers.corrected(self._budget.perform(_keyed(asked)))
 
     def usage(self, asked: Mapping[str, Any]) -> answers.Accounts:
         return answers.accounts(self._budget.usage(**asked))

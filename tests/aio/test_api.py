@@ -34,7 +34,7 @@ PAIRS = [
 # What only one side needs: another shape of the same, or what threads are told.
 ONLY_SYNC = {"end_quietly"}
 # What gives something to await or to iterate over, or waits for nothing.
-NOT_AWAITED = {"reserve", "run", "stream", "attempt", "verb_after", "acting_for", "bind", "guarded"}
+NOT_AWAITED = {"reserve", "perform", "stream", "attempt", "verb_after", "acting_for", "bind", "guarded"}
 
 
 def verbs(kind: type) -> dict[str, Callable[..., Any]]:
@@ -108,12 +108,12 @@ def test_a_call_made_as_a_value_is_run() -> None:
 
     async def main() -> None:
         budget = make()
-        assert (await budget.run(calls.Check(user_id="alice"))).remaining_usd == 10
-        async with budget.run(calls.Reserve(user_id="alice", cost=3)) as reservation:
+        assert (await budget.perform(calls.Check(user_id="alice"))).remaining_usd == 10
+        async with budget.perform(calls.Reserve(user_id="alice", cost=3)) as reservation:
             await reservation.settle(1)
-        assert (await budget.run(calls.Spend(user_id="alice", cost=2))).status == "recorded"
-        held = await budget.run(calls.Reserve(user_id="alice", cost=3))
-        assert (await budget.run(calls.Release(reservation_id=held.id))).status == "released"
+        assert (await budget.perform(calls.Spend(user_id="alice", cost=2))).status == "recorded"
+        held = await budget.perform(calls.Reserve(user_id="alice", cost=3))
+        assert (await budget.perform(calls.Release(reservation_id=held.id))).status == "released"
         assert stands(budget) == (3, 0)
 
     asyncio.run(main())

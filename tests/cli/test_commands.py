@@ -260,7 +260,7 @@ def test_an_unavailable_ledger_is_3(monkeypatch: pytest.MonkeyPatch, error: Exce
     def fail(*_: Any, **__: Any) -> None:
         raise error
 
-    monkeypatch.setattr(BudgetManager, "run", fail)
+    monkeypatch.setattr(BudgetManager, "perform", fail)
     result = run("spend", "alice", "--cost", "1", "--json")
     assert result.exit_code == 3
     assert json.loads(result.stdout).get("op_id") == getattr(error, "op_id", None)
