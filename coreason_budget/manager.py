@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, cast, overload
 from coreason_budget import costs
 from coreason_budget.asking import Asking
 from coreason_budget.assembly import assemble
-from coreason_budget.calls import Call, Check, Correct, Release, Reserve, Settle, Spend
+from coreason_budget.calls import CALLS, Call, Check, Correct, Release, Reserve, Settle, Spend
 from coreason_budget.config import BudgetConfig
 from coreason_budget.ending import Ending
 from coreason_budget.events.hooks import Hooks
@@ -75,20 +75,12 @@ class BudgetManager(Asking, Ending, FormerNames):
             BudgetError: As the method of the verb.
             TypeError: It is none of `calls.CALLS`.
         """
-        match call:
-            case Check():
-                return self._verbs.check(call)
-            case Spend():
-                return self._verbs.spend(call)
-            case Reserve():
-                return self._reserved(call)
-            case Settle():
-                return self._verbs.settle(call)
-            case Release():
-                return self._verbs.release(call)
-            case Correct():
-                return self._verbs.correct(call)
-        raise TypeError(f"call: must be a Check, Spend, Reserve, Settle, Release or Correct, not {type(call).__name__}")
+        if isinstance(call, Reserve):
+            return self._reserved(call)
+        if not isinstance(call, CALLS):
+            allowed = ", ".join(verb.__name__ for verb in CALLS)
+            raise TypeError(f"call: must be one of {allowed}, not {type(call).__name__}")
+        return cast("Verdict | Receipt", getattr(self._verbs, call.VERB)(call))
 
     acting_for = staticmethod(acting_for)
     bind = staticmethod(bind)

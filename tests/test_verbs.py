@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
+from pathlib import Path
 from typing import Any
 
 import pytest
 from attrs import frozen
 
-from coreason_budget import BudgetManager
-from coreason_budget.calls import Mutation
+from coreason_budget import BudgetManager, aio, testing
+from coreason_budget.calls import CALLS, Mutation
 from coreason_budget.cli import cli
 from coreason_budget.declared import json_fields, said
 from coreason_budget.server.table import ROUTES
+from tests.simulation.client import Caller
 
 # The name of a verb outside -> its method; `usage` asks by a query.
 VERBS = {
@@ -73,3 +76,41 @@ def test_every_route_with_a_body_is_a_verb() -> None:
     assert {name for name, route in ROUTES.items() if route.asks is not None} == set(VERBS)
     assert "usage" in cli.commands
     assert hasattr(BudgetManager, "usage")
+
+
+# What a guard, and what a client of the simulation, calls a verb that has another name there.
+_OF_GUARD = {"spend": "charge"}
+_OF_SIMULATION = {"spend": "charge", "settle": "end", "release": "end", "check": "read"}
+_LAWS = [path.read_text(encoding="utf-8") for path in sorted(Path(testing.__file__).parent.glob("*.py"))]
+
+
+def called(sources: list[str]) -> set[str]:
+    """The names of all methods that sources call."""
+    nodes = [node for source in sources for node in ast.walk(ast.parse(source))]
+    return {node.func.attr for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)}
+
+
+def test_every_call_has_its_verb() -> None:
+    """A class of calls that nobody can make is none."""
+    assert {call.VERB for call in CALLS} == set(VERBS)
+
+
+@_each
+def test_a_verb_can_be_awaited(verb: str) -> None:
+    """Under the same name, with the same parameters."""
+    awaited = inspect.signature(getattr(aio.BudgetManager, VERBS[verb])).parameters
+    assert {*awaited} - _PYTHON_ALONE == in_python(verb)
+
+
+@_each
+def test_a_verb_has_laws_and_is_simulated(verb: str) -> None:
+    """The contract calls it on every ledger, and the simulation packet by packet."""
+    assert _OF_GUARD.get(verb, verb) in called(_LAWS)
+    assert hasattr(Caller, _OF_SIMULATION.get(verb, verb))
+
+
+def test_a_verb_without_laws_is_seen() -> None:
+    """The naive control."""
+    assert "extend" not in called(_LAWS)
+    assert called(["guard.extend(1)\nother(2)"]) == {"extend"}
+    assert not hasattr(Caller, "extend")
