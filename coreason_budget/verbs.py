@@ -182,8 +182,8 @@ class Verbs:
 def _say_that_the_hold_stands(error: BudgetError) -> None:
     """Say with what cannot be booked what becomes of the money that is held."""
     error.args = (
-        f"{error}; nothing was booked, and what is held stays held until it is settled (with a cost or token "
-        "counts), released, or lapses",
+        f"{str(error).rstrip('.')}; nothing was booked, and what is held stays held until it is settled (with a cost "
+        "or token counts), released, or lapses",
     )
 
 

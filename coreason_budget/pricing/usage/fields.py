@@ -30,7 +30,7 @@ def fields_of(value: object) -> Fields:
     if isinstance(value, _PLAIN):
         return {}
     if isinstance(value, Mapping):
-        own = getattr(value, "__dict__", None)
+        own = getattr(value, "__dict__", None) if isinstance(value, dict) else None
         return {**value, **_public(own)} if own else value
     message = getattr(value, "_pb", value)
     if hasattr(message, "DESCRIPTOR") and hasattr(message, "ListFields"):

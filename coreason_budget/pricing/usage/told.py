@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
+from numbers import Number
 from typing import Any, TypeAlias
 
 from coreason_budget.errors import InvalidAmountError
@@ -106,16 +108,21 @@ def _number_in(value: Any, where: str, depth: int) -> tuple[str, str] | None:
         return None
     if isinstance(value, int | float | Decimal):
         return None if _is_zero(value) else (where, "a number" if _is_long(value) else str(value))
-    if isinstance(value, str):
-        digits = value.strip()
-        return (where, digits[:30]) if digits.isdecimal() and digits.strip("0") else None
+    if isinstance(value, str | bytes):
+        text = value if isinstance(value, str) else value.decode("latin-1")
+        return (where, text.strip()[:30]) if _NUMBER.fullmatch(text) and text.strip("0.,+- ") else None
+    if isinstance(value, Number):  # Fractions, and numpy's.
+        return (where, str(value)) if value else None
     if depth > 8:
         return where, "something deep"
-    if isinstance(value, list | tuple):
+    if isinstance(value, Collection) and not isinstance(value, Mapping):
         inner = [(f"{where}[{index}]", item) for index, item in enumerate(value)]
     else:
         inner = [(f"{where}.{name}", item) for name, item in fields_of(value).items()]
     return next((found for place, item in inner if (found := _number_in(item, place, depth + 1))), None)
+
+
+_NUMBER = re.compile(r"\s*[+-]?[\d,_]*\.?\d+(?:[eE][+-]?\d+)?\s*")
 
 
 def _is_zero(value: int | float | Decimal) -> bool:

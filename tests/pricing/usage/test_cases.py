@@ -1,6 +1,9 @@
 """Every usage that real libraries hand out costs what the provider bills, as mapping and as object."""
 
+from collections import ChainMap, UserDict, deque
 from decimal import Decimal
+from fractions import Fraction
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -132,6 +135,25 @@ def test_a_count_that_nobody_understands_is_refused_by_name(usage: dict[str, Any
     """It is money; the error says where it stands."""
     with pytest.raises(InvalidAmountError, match=named):
         ENGINE.cost_of(usage, "gpt-5")
+
+
+@pytest.mark.parametrize(
+    "count", [5, 0.5, "5", " 5 ", "0.5", "5e3", "1,000", "-5", b"5", {5}, deque([5]), Fraction(5), {"deep": (0, [5])}]
+)
+def test_a_count_is_one_however_it_is_written(count: object) -> None:
+    """In a field that nobody knows; none of it, and what is no number, is none."""
+    usage = {"prompt_tokens": 1000, "completion_tokens": 100}
+    with pytest.raises(InvalidAmountError, match="novel_tokens"):
+        ENGINE.cost_of({**usage, "novel_tokens": count}, "gpt-4o")
+    for none in (0, "0", "0.0", b"0", set(), Fraction(0), {"deep": ()}, "gpt-5", "2026-11-27", True):
+        assert ENGINE.cost_of({**usage, "novel": none}, "gpt-4o") == ENGINE.cost_of(usage, "gpt-4o")
+
+
+def test_a_mapping_of_any_class_is_a_usage() -> None:
+    """Its keys are its fields, what its class keeps them in is not."""
+    usage = {"prompt_tokens": 1000, "completion_tokens": 100, "prompt_tokens_details": UserDict(cached_tokens=600)}
+    for whole in (usage, UserDict(usage), MappingProxyType(usage), ChainMap(usage), UserDict(usage=UserDict(usage))):
+        assert ENGINE.cost_of(whole, "gpt-4o").cost_usd == Decimal("0.00275")
 
 
 @pytest.mark.parametrize(("usage", "model", "named"), REFUSED)
