@@ -31,7 +31,7 @@ from coreason_budget.pricing.usage.habits import Maker
 from coreason_budget.pricing.usage.report import Part, Report
 from coreason_budget.pricing.usage.reported import reported_nanos
 from coreason_budget.pricing.usage.runs import answers_of, refuse_other_models
-from coreason_budget.pricing.usage.told import refuse_counts
+from coreason_budget.pricing.usage.told import has_count, refuse_counts
 
 __all__ = ["Part", "Report", "Usage", "buckets_of", "read_report", "read_usage"]
 
@@ -119,6 +119,7 @@ def _by_model(source: object, service: str) -> Report | None:
     entries = fields_of(entries["usage"]) if set(entries) == {"usage"} else entries
     if not entries or any(FAMILIES.find(fields_of(one)) is None for one in entries.values()):
         return None
+    entries = {model: one for model, one in entries.items() if has_count(one)} or entries
     reports = [(model, read_report(one, service)) for model, one in entries.items()]
     return Report(
         tuple(

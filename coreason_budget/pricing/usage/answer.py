@@ -11,6 +11,7 @@ from coreason_budget.errors import InvalidAmountError
 from coreason_budget.pricing.price import BATCH, STANDARD
 from coreason_budget.pricing.usage.family import Family
 from coreason_budget.pricing.usage.fields import Fields, fields_of, is_absent, word
+from coreason_budget.pricing.usage.runs import identity
 
 _INSIDE = ("usage", "usage_metadata", "usageMetadata", "meta", "usage_details", "token_usage", "metrics")
 # Where frameworks keep the provider's own answer or usage, which tells more than what they make of it.
@@ -218,14 +219,25 @@ def _of_events(events: Sequence[Any], find: Find) -> Found | None:
             start = fields_of(fields.get("message"))
             continue
         found = _locate(_grown(fields, start), find, (start,) if start else (), 0)
-        if found is None or (start and _METRICS in fields):
+        if found is None:
+            _refuse_unread(fields)
+            continue
+        if start and _METRICS in fields:
             continue  # Bedrock tells the same again, without how long what was written is kept.
-        _refuse_several(last is not None and not start and _id(found) != _id(last))
+        _refuse_several(last is not None and not start and not _goes_on(last, found))
         last = found
     if start and last is None:
         problem = "usage: the stream ended before its message_delta, which alone tells the output; pass cost="
         raise InvalidAmountError(problem, field="usage")
     return last
+
+
+def _refuse_unread(event: Fields) -> None:
+    """Refuse an event that tells a usage which no family claims."""
+    for level in (event, *(fields_of(event.get(name)) for name in _ENVELOPES)):
+        for name in _INSIDE:
+            if name in level and _has_counts(fields_of(level[name])):
+                raise InvalidAmountError(f"{name}: of an event, what it tells is not understood", field=name)
 
 
 def _grown(event: Fields, start: Fields) -> Fields:
@@ -237,13 +249,29 @@ def _grown(event: Fields, start: Fields) -> Fields:
     return {**event, "usage": {**fields_of(start.get("usage")), **told}}
 
 
-def _id(found: Found) -> Any:
-    return found.around[0].get("id") if found.around else None
+def _goes_on(before: Found, found: Found) -> bool:
+    """Tell whether a usage is that of one stream a while later: of the same answer, or grown where none is named."""
+    ids = {next(filter(None, map(identity, one.around)), None) for one in (before, found)}
+    if ids != {None}:
+        return len(ids) == 1
+    if found.family.name == "google.answer":
+        return True  # Its chunks each tell all there was, also where nothing came on top.
+    names = {*before.usage, *found.usage}
+    grown = {name: _number(found.usage, name) - _number(before.usage, name) for name in names}
+    prompts = [name for name in names if found.family.table.get(name) == "prompt" and before.usage.get(name)]
+    return min(grown.values()) >= 0 and any(grown.values()) and not any(map(grown.__getitem__, prompts))
+
+
+def _number(fields: Fields, name: str) -> int:
+    value = fields.get(name)
+    return value if type(value) is int else 0
 
 
 def _refuse_several(are_several: bool) -> None:
     if are_several:
-        raise InvalidAmountError("usage: the events of several streams; settle each by its own", field="usage")
+        raise InvalidAmountError(
+            "usage: of several answers, or the events of several streams; settle each by its own", field="usage"
+        )
 
 
 def told_by_property(source: object) -> object | None:

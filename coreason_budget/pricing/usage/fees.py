@@ -49,6 +49,9 @@ def fees_beside(around: Iterable[Fields]) -> dict[str, int]:
                 listed[_SESSIONS] *= _memory(level.get("tools"))
             found.update(listed)
             found.update(_reported(tools))
+        if "raw_responses" in level:  # Those of a run of the OpenAI Agents SDK, whose usage stands beside.
+            outputs = (fields_of(one).get("output") for one in items_of(level["raw_responses"], "raw_responses"))
+            found.update(_listed([item for output in outputs for item in items_of(output, "output")], {}))
         if "additional_kwargs" in level or "parts" in level:
             found.update(_listed(list(_said(level)), {}))
     if grounded := _grounding(around):

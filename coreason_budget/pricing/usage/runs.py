@@ -56,12 +56,13 @@ def _several(items: Sequence[Any], levels: Sequence[Fields], is_usage: Callable[
     """Give the usages of a list of them, and the answers of several ids: of each its last, as a stream grows."""
     if sum(map(is_usage, levels)) > 1:
         return [item for item, level in zip(items, levels, strict=True) if level]
-    told = [(_identity(level), item) for item, level in zip(items, levels, strict=True) if _has_usage(level)]
+    told = [(identity(level), item) for item, level in zip(items, levels, strict=True) if _has_usage(level)]
     by_id = dict(told)
     return list(by_id.values()) if len(by_id) > 1 and None not in by_id else None
 
 
-def _identity(level: Fields) -> Any:
+def identity(level: Fields) -> Any:
+    """Give the id of an answer, None if it has none."""
     return next((level[name] for name in _IDS if not is_absent(level.get(name))), None)
 
 

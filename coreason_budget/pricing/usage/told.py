@@ -103,6 +103,11 @@ def refuse_counts(name: str, value: Any, path: str = "") -> None:
         raise InvalidAmountError(f"{where}: {number} is a count that is not understood. {_HELP}", field=name)
 
 
+def has_count(value: Any) -> bool:
+    """Tell whether a number other than 0 stands anywhere in a value."""
+    return _number_in(value, "", 0) is not None
+
+
 def _number_in(value: Any, where: str, depth: int) -> tuple[str, str] | None:
     if value is None or isinstance(value, bool):
         return None

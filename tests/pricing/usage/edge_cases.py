@@ -29,6 +29,7 @@ _METRICS = {
 _GEMINI = {"promptTokenCount": 1000, "candidatesTokenCount": 300, "totalTokenCount": 1300}
 _MAPS, _WEB = {"maps": {"uri": "m"}, "web": None}, {"web": {"uri": "w"}}
 _OPENAI = {"input_tokens": 1000, "output_tokens": 100, "total_tokens": 1100}
+_CHAT = {"prompt_tokens": 1000, "completion_tokens": 100}
 _CODE = {"type": "code_interpreter_call", "container_id": "c"}
 _HOSTED = {"type": "shell_call", "environment": {"type": "container_reference", "container_id": "c"}}
 
@@ -61,6 +62,23 @@ ROWS: list[tuple[str, Any, str, str]] = [
         _CLAUDE,
         _SPLIT_USD,
     ),
+    (
+        "a stream of which each chunk tells what there is, without ids",
+        [{"usage": {**_CHAT, "completion_tokens": count}} for count in (0, 50, 100)],
+        "gpt-5",
+        "0.00225",
+    ),
+    ("by model, one of them unused", {"gpt-5": _CHAT, "gpt-4o": dict.fromkeys(_CHAT, 0)}, "gpt-5", "0.00225"),
+    # and 2.50 a thousand for a search of files
+    (
+        "openai-agents, a run whose first request searched",
+        {
+            "context_wrapper": {"usage": {**_OPENAI, "requests": 2}},
+            "raw_responses": [{"output": [{"type": "file_search_call"}]}, {"output": []}],
+        },
+        "gpt-5",
+        "0.00475",
+    ),
     ("claude code, one model", _agent(sonnet=100), _CLAUDE, "0.00045"),
     (
         "langchain, the result that its callbacks get",
@@ -92,6 +110,14 @@ REFUSED: list[tuple[Any, str, str]] = [
         [{"response": {"id": name, "usage": _OPENAI}, "type": "response.completed"} for name in "ab"],
         "gpt-5",
         "several streams",
+    ),
+    ([{"usage": _CHAT}] * 2, "gpt-5", "several answers"),
+    ([{"usage": _CHAT}, {"usage": {**_CHAT, "prompt_tokens": 2000}}], "gpt-5", "several answers"),
+    ([{"metadata": {"usage": {"inputTokens": 9, "outputTokens": 1}}}] * 2, "gpt-5", "several answers"),
+    (
+        [{"response": {"responseId": name, "usageMetadata": _GEMINI}} for name in "ab"],
+        "gemini-2.5-pro",
+        "several answers",
     ),
     (
         {**_ANTHROPIC, "iterations": [{"type": "message", **_UNSPLIT}, {"type": "message", **_UNSPLIT}]},
