@@ -1,8 +1,9 @@
-"""The shape of the code: short functions, small modules, no circle, and a test file for each module."""
+"""The shape of the code: short functions, small modules, values that only compute, and a test file for each module."""
 
 from __future__ import annotations
 
 import ast
+import sys
 from pathlib import Path
 from statistics import median
 
@@ -12,6 +13,7 @@ from tests.proved import PROVED_IN
 from tests.test_layout import MODULES, imports
 
 TESTS = Path(__file__).parent
+_IMPORT = ast.Import | ast.ImportFrom
 
 
 def bodies(source: str) -> dict[str, int]:
@@ -59,37 +61,6 @@ def test_a_large_module_is_found() -> None:
     assert too_long({"small": "x = 1\n" * 300, "large": "x = 1\n" * 301}) == {"large"}
 
 
-def circles(graph: dict[str, set[str]]) -> set[str]:
-    """Whatever is left when everything that imports nothing of the rest is taken away, again and again."""
-    left = {name: imported & graph.keys() - {name} for name, imported in graph.items()}
-    while free := [name for name, imported in left.items() if not imported & left.keys()]:
-        for name in free:
-            del left[name]
-    return set(left)
-
-
-def test_no_import_is_a_circle() -> None:
-    """Late imports and those of a type checker count, too."""
-    graph = {
-        name: {found for found, _ in imports(name, path.read_text(encoding="utf-8"), path.name == "__init__.py")}
-        for name, path in MODULES.items()
-    }
-    assert circles(graph) == set()
-
-
-@pytest.mark.parametrize(
-    ("graph", "found"),
-    [
-        ({"a": {"b"}, "b": {"a"}}, {"a", "b"}),
-        ({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}, {"a", "b", "c"}),
-        ({"a": {"b", "os"}, "b": {"b"}, "c": {"a", "b"}}, set()),
-    ],
-)
-def test_a_circle_is_found(graph: dict[str, set[str]], found: set[str]) -> None:
-    """The naive control, and what leads into it; a module's own name and others' are none."""
-    assert circles(graph) == found
-
-
 # Modules that only compute: what they are given, and what they give. Client, service and commands share them.
 PURE = ("errors", "money", "moments", "model", "standing", "refusals", "wire", "books.values")
 _OUTSIDE = {"asyncio", "click", "flask", "http", "io", "logging", "os", "pathlib", "socket", "sqlite3", "subprocess"}
@@ -112,6 +83,31 @@ def test_a_reach_out_is_found() -> None:
     """The naive control; and the same import elsewhere is none."""
     assert reaches_out("wire.problems", "def f():\n    import flask\n    from os import path") == {"flask", "os"}
     assert reaches_out("server.app", "import flask") == set()
+
+
+def frameworks(name: str, source: str) -> set[str]:
+    """What a module imports of neither Python, nor ours, nor what the library itself needs."""
+    top = {found.partition(".")[0] for found, _ in imports(name, source)}
+    return top - sys.stdlib_module_names - {"coreason_budget", "attrs"}
+
+
+_INTEGRATIONS = [module for module in _sources() if module.startswith("integrations.")]
+
+
+@pytest.mark.parametrize("module", _INTEGRATIONS)
+def test_an_integration_imports_one_framework(module: str) -> None:
+    """Its own, whose name it has; and none at its top, so that nobody needs what he does not use."""
+    source = _sources()[module]
+    inside = {"gemini": {"google"}}.get(name := module.rpartition(".")[2], {name.partition("_")[0]})
+    assert frameworks(module, source) <= inside
+    top = "".join(ast.unparse(node) + "\n" for node in ast.parse(source).body if isinstance(node, _IMPORT))
+    assert frameworks(module, top) == set()
+
+
+def test_a_second_framework_is_found() -> None:
+    """The naive control."""
+    source = "import json\ndef f():\n    from openai import OpenAI\n    import anthropic.types"
+    assert frameworks("coreason_budget.integrations.openai", source) == {"openai", "anthropic"}
 
 
 def proof(module: str) -> Path | None:
