@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from attrs import NOTHING, frozen
 
-from coreason_budget.declared import Way, content_names, is_flag, said
+from coreason_budget.declared import Alternative, content_names, is_flag, said
 from coreason_budget.errors import InvalidAmountError
 from coreason_budget.ids import MAX_REFERENCE_BYTES, check_id, count_tokens
 from coreason_budget.inputs import (
@@ -48,8 +48,8 @@ _NO_USAGE = 'an OpenAI stream tells its usage only with stream_options={"include
 _NANOS = {"content": "cost_nanos", "read": "cost_nanos"}
 
 
-_BY_COST = Way(("cost",), (("cost",),))
-_BY_USAGE = Way(("usage",), (("usage",),))
+_BY_COST = Alternative(("cost",), (("cost",),))
+_BY_USAGE = Alternative(("usage",), (("usage",),))
 
 
 @frozen(kw_only=True, slots=False)
@@ -57,7 +57,7 @@ class Call:
     """What every call has. A call is read when it is made use of: a bad value is an error then, before any I/O."""
 
     VERB: ClassVar[str]
-    WAYS: ClassVar[tuple[Way, ...]] = ()
+    ALTERNATIVES: ClassVar[tuple[Alternative, ...]] = ()
 
     def content(self) -> dict[str, object]:
         """Give what the caller said, as JSON values by name. What was left out, or is None, is left out."""
@@ -125,7 +125,7 @@ class Check(_Subjected):
     """Ask whether a call would fit now; with a model and its input, how long an answer may be too."""
 
     VERB = "check"
-    WAYS = (Way((), ((),)), Way(("input_tokens",), (("model", "input_tokens"),)))
+    ALTERNATIVES = (Alternative((), ((),)), Alternative(("input_tokens",), (("model", "input_tokens"),)))
 
     estimated_cost: Amount | None = said(
         "Estimated cost.", "cost", "USD", content="estimated_cost_nanos", read="cost_nanos"
@@ -142,7 +142,7 @@ class Reserve(_Subjected, _Booking):
     """Hold what a call may cost at most: a cost, or a model and the bounds of its token counts."""
 
     VERB = "reserve"
-    WAYS = (_BY_COST, Way(("input_tokens", "max_output_tokens"), (("model", "input_tokens"),)))
+    ALTERNATIVES = (_BY_COST, Alternative(("input_tokens", "max_output_tokens"), (("model", "input_tokens"),)))
 
     cost: Amount | None = said(
         "The most the call can cost. Left out, the model and its token bounds say it.",
@@ -223,10 +223,10 @@ class Spend(_Spent, _Subjected):
 
     VERB = "spend"
     _WHOSE: ClassVar = ("user_id", "project_id", "model", "tags", "reference", "cumulative")
-    WAYS = (
+    ALTERNATIVES = (
         _BY_COST,
         _BY_USAGE,
-        Way(("input_tokens", "output_tokens"), (("model", "input_tokens"), ("model", "output_tokens"))),
+        Alternative(("input_tokens", "output_tokens"), (("model", "input_tokens"), ("model", "output_tokens"))),
     )
 
     cumulative: bool | None = said(
@@ -252,7 +252,11 @@ class Settle(_Spent):
     """End a reservation with what the call cost: an amount, the provider's answer, or token counts."""
 
     VERB = "settle"
-    WAYS = (_BY_COST, _BY_USAGE, Way(("input_tokens", "output_tokens"), (("input_tokens",), ("output_tokens",))))
+    ALTERNATIVES = (
+        _BY_COST,
+        _BY_USAGE,
+        Alternative(("input_tokens", "output_tokens"), (("input_tokens",), ("output_tokens",))),
+    )
 
     reservation_id: ReservationId = said(metavar="RESERVATION_ID", default=NOTHING)
 
@@ -262,7 +266,7 @@ class Correct(_Spent):
     """Correct what was booked, upwards: what the call cost by an amount, the provider's answer, or token counts."""
 
     VERB = "correct"
-    WAYS = Settle.WAYS
+    ALTERNATIVES = Settle.ALTERNATIVES
 
     booking: Booking = said(metavar="BOOKING", default=NOTHING)
     only_up: bool = said(

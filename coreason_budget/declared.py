@@ -12,7 +12,7 @@ from coreason_budget.ids import shown
 
 
 @frozen
-class Told:
+class Declaration:
     """What a field says of itself beside its type.
 
     Attributes:
@@ -41,9 +41,9 @@ def said(
     converter: Callable[[Any], Any] | None = None,
     validator: Callable[[Any, Attribute[Any], Any], None] | None = None,
 ) -> Any:
-    """Make a field that a caller fills. See `Told`."""
-    told = Told(help, option, metavar, content, read)
-    return field(default=default, converter=converter, validator=validator, metadata={Told: told})
+    """Make a field that a caller fills. See `Declaration`."""
+    told = Declaration(help, option, metavar, content, read)
+    return field(default=default, converter=converter, validator=validator, metadata={Declaration: told})
 
 
 def is_flag(_: object, attribute: Attribute[Any], value: object) -> None:
@@ -57,33 +57,35 @@ def is_flag(_: object, attribute: Attribute[Any], value: object) -> None:
         raise InvalidAmountError(f"{name}: must be true or false, not {shown(value)}", field=name)
 
 
-def told_of(verb: type[Any]) -> tuple[tuple[Attribute[Any], Told], ...]:
+def declarations(verb: type[Any]) -> tuple[tuple[Attribute[Any], Declaration], ...]:
     """Give the fields of a verb, each with what it says of itself."""
     if verb not in _TOLD:
-        _TOLD[verb] = tuple((one, one.metadata[Told]) for one in fields(verb))
+        _TOLD[verb] = tuple((one, one.metadata[Declaration]) for one in fields(verb))
     return _TOLD[verb]
 
 
 def json_fields(verb: type[Any]) -> tuple[str, ...]:
     """Name the fields that stand in a JSON body; the others come with a header."""
-    return tuple(attribute.name for attribute, told in told_of(verb) if told.content is not None)
+    return tuple(attribute.name for attribute, told in declarations(verb) if told.content is not None)
 
 
 def content_names(verb: type[Any]) -> dict[str, tuple[str, str]]:
     """Give of each field that is content its name there, and what gives it; empty is the field itself."""
     if verb not in _CONTENT:
         _CONTENT[verb] = {
-            one.name: (told.content or one.name, told.read) for one, told in told_of(verb) if told.content is not None
+            one.name: (told.content or one.name, told.read)
+            for one, told in declarations(verb)
+            if told.content is not None
         }
     return _CONTENT[verb]
 
 
-_TOLD: dict[type[Any], tuple[tuple[Attribute[Any], Told], ...]] = {}
+_TOLD: dict[type[Any], tuple[tuple[Attribute[Any], Declaration], ...]] = {}
 _CONTENT: dict[type[Any], dict[str, tuple[str, str]]] = {}
 
 
 @frozen
-class Way:
+class Alternative:
     """One way to say what a call costs, for the document too.
 
     Attributes:

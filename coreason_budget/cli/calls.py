@@ -11,7 +11,7 @@ import click
 
 from coreason_budget.calls import Call, Check, Correct, Release, Reserve, Settle, Spend
 from coreason_budget.cli.base import Command, budget, budget_there, command, ending, table, together
-from coreason_budget.declared import told_of
+from coreason_budget.declared import declarations
 from coreason_budget.wire import answers
 
 
@@ -51,7 +51,7 @@ _KINDS: dict[str, dict[str, Any]] = {
 def options(verb: type[Call], *names: str) -> Command:
     """The arguments and options of a verb as its class declares them; of some of its fields where they are named."""
     found = []
-    for attribute, told in sorted(told_of(verb), key=lambda one: bool(one[1].option)):
+    for attribute, told in sorted(declarations(verb), key=lambda one: bool(one[1].option)):
         if told.option and (not names or attribute.name in names):
             kind = _KINDS.get(attribute.name, {})
             name = attribute.name

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 from coreason_budget.errors import InvalidAmountError
-from coreason_budget.integrations.attempt import Event, Progress, Told
+from coreason_budget.integrations.attempt import Event, EventRead, Progress
 from coreason_budget.integrations.bounds import are_functions, bytes_of, strings
 from coreason_budget.integrations.guarding import STANDARD, Ask
 from coreason_budget.pricing import PricingEngine
@@ -113,17 +113,17 @@ class _Batch:
         return self._pricing.estimate(model, input_tokens=read, max_output_tokens=ask.output_limit, service="batch")
 
 
-def _read(event: Event) -> Told:
+def _read(event: Event) -> EventRead:
     kind = event.get("type")
     if kind == "message_start":
-        return Told(has_usage=True)
+        return EventRead(has_usage=True)
     if kind == "message_delta":
         ended = (event.get("delta") or {}).get("stop_reason") is not None
-        return Told(has_usage=event.get("usage") is not None, is_last=ended)
+        return EventRead(has_usage=event.get("usage") is not None, is_last=ended)
     if kind == "content_block_start":
         block = event.get("content_block") or {}
-        return Told("".join(strings(block.get("text") or "", _NO_TEXT)), hides=block.get("type") in _HIDING)
-    return Told("".join(strings(event.get("delta") or "", _NO_TEXT)))
+        return EventRead("".join(strings(block.get("text") or "", _NO_TEXT)), hides=block.get("type") in _HIDING)
+    return EventRead("".join(strings(event.get("delta") or "", _NO_TEXT)))
 
 
 def _merge(usages: list[Event], counted: int) -> object | None:

@@ -29,7 +29,7 @@ Event = Mapping[str, Any]
 
 
 @frozen
-class Told:
+class EventRead:
     """What one event of a stream tells.
 
     Attributes:
@@ -57,7 +57,7 @@ class Progress:
         answer: The whole answer, where it came in one piece.
     """
 
-    read: Callable[[Event], Told]
+    read: Callable[[Event], EventRead]
     merge: Callable[[list[Event], int], object | None]
     is_countable: bool = True
     needs_usage: bool = False

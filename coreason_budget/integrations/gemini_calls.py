@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from coreason_budget.integrations.attempt import Event, Progress, Told
+from coreason_budget.integrations.attempt import Event, EventRead, Progress
 from coreason_budget.integrations.bounds import bytes_of
 from coreason_budget.integrations.guarding import STANDARD, Ask
 
@@ -77,13 +77,13 @@ def _service(body: JSON) -> str:
     return STANDARD if tier in (STANDARD, "unspecified", "default") else tier
 
 
-def _read(event: Event) -> Told:
+def _read(event: Event) -> EventRead:
     candidates = event.get("candidates") or ()
     parts = [part for candidate in candidates for part in _mapping(candidate.get("content")).get("parts") or ()]
     text = "".join(part.get("text") or "" for part in parts if not part.get("thought"))
     ended = bool(candidates) and all(candidate.get("finishReason") for candidate in candidates)
     usage = event.get("usageMetadata") is not None
-    return Told(text, usage, usage and (ended or "promptFeedback" in event))
+    return EventRead(text, usage, usage and (ended or "promptFeedback" in event))
 
 
 def _merge(usages: list[Event], counted: int) -> object | None:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from attrs import frozen
 
 from coreason_budget.errors import InvalidAmountError
-from coreason_budget.integrations.attempt import Event, Progress, Told
+from coreason_budget.integrations.attempt import Event, EventRead, Progress
 from coreason_budget.integrations.bounds import are_functions, bytes_of, strings
 from coreason_budget.integrations.guarding import STANDARD, Ask
 from coreason_budget.pricing import PricingEngine
@@ -51,7 +51,7 @@ class Endpoint:
     """
 
     ask: Callable[[JSON, PricingEngine], Ask]
-    read: Callable[[Event], Told]
+    read: Callable[[Event], EventRead]
     limits: tuple[str, ...] = ()
     is_counted: bool = False
     asks_usage: bool = False
@@ -168,24 +168,24 @@ def _thinks(body: JSON) -> bool:
     return _THINKS.search(str(body.get("model"))) is not None
 
 
-def _read_chat(event: Event) -> Told:
+def _read_chat(event: Event) -> EventRead:
     choices = event.get("choices") or ()
     text = "".join(strings([choice.get("delta") or choice.get("text") for choice in choices], _NO_TEXT))
     usage = event.get("usage") is not None
-    return Told(text, usage, usage and all(choice.get("finish_reason") for choice in choices))
+    return EventRead(text, usage, usage and all(choice.get("finish_reason") for choice in choices))
 
 
-def _read_response(event: Event) -> Told:
+def _read_response(event: Event) -> EventRead:
     delta, response, kind = event.get("delta"), event.get("response") or {}, event.get("type", "")
     text = delta if isinstance(delta, str) and "audio.delta" not in kind else ""
     usage = response.get("usage") is not None
     hides = "reasoning" in kind or (event.get("item") or {}).get("type") == "reasoning"
-    return Told(text, usage, usage and response.get("status") not in ("in_progress", "queued"), hides)
+    return EventRead(text, usage, usage and response.get("status") not in ("in_progress", "queued"), hides)
 
 
-def _read_usage(event: Event) -> Told:
+def _read_usage(event: Event) -> EventRead:
     usage = event.get("usage") is not None
-    return Told("", usage, usage)
+    return EventRead("", usage, usage)
 
 
 def _last(usages: list[Event], counted: int) -> object | None:

@@ -19,7 +19,7 @@ from coreason_budget.errors import (
 )
 from coreason_budget.ledger.base import Clock, Ledger, Outcome
 from coreason_budget.limits import LiveBook
-from coreason_budget.outbox.spend import DOUBTFUL, FAILED, SETTLE, Pricer, Queued, Spend
+from coreason_budget.outbox.spend import DOUBTFUL, FAILED, SETTLE, Kept, Pricer, Queued
 from coreason_budget.outbox.store import OutboxBrokenError, Store
 from coreason_budget.outbox.underway import Underway
 from coreason_budget.storage.lock import locked
@@ -203,7 +203,7 @@ class Outbox:
         self._delivered(entry.op_id, outcome)
         return True
 
-    def _send(self, entry: Queued, spend: Spend) -> Outcome | None:
+    def _send(self, entry: Queued, spend: Kept) -> Outcome | None:
         """Send one entry, unless it is in doubt."""
         if spend.verb == SETTLE:
             # A reservation ends once, however long ago that was: nothing to be in doubt about.

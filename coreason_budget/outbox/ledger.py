@@ -22,7 +22,7 @@ from coreason_budget.ledger.record import KEEP_CALLERS_US, op_id_of
 from coreason_budget.ledger.wrapped import WrappedBooks
 from coreason_budget.model import Amounts, Entry, Plan, Standings
 from coreason_budget.outbox.delivery import Outbox
-from coreason_budget.outbox.spend import SETTLE, Spend
+from coreason_budget.outbox.spend import SETTLE, Kept
 from coreason_budget.outbox.store import OutboxBrokenError
 
 # A ledger that does not answer, may not be used, or cannot be read.
@@ -115,7 +115,7 @@ class OutboxLedger(WrappedBooks):
             self._deliver_first(op_id, reservation_id)
             return send(request)
         now_us = self.outbox.now_us()
-        spend = Spend.of(request, now_us)
+        spend = Kept.of(request, now_us)
         with self.outbox.underway.keep(spend, now_us):
             try:
                 self._deliver_before(spend)
@@ -123,7 +123,7 @@ class OutboxLedger(WrappedBooks):
             except _UNREACHED as error:
                 raise self._keep(spend, now_us, error) from error
 
-    def _deliver_before(self, spend: Spend) -> None:
+    def _deliver_before(self, spend: Kept) -> None:
         try:
             self._deliver_first(spend.op_id, spend.reservation_id)
         except OutboxBrokenError as error:
@@ -146,7 +146,7 @@ class OutboxLedger(WrappedBooks):
     def _pending(self, plan: Plan) -> Pending:
         return self.outbox.store.pending({str(e.account.scope) for e in plan(self.outbox.now_us())})
 
-    def _keep(self, spend: Spend, began_us: int, error: BudgetError) -> LedgerUnavailableError:
+    def _keep(self, spend: Kept, began_us: int, error: BudgetError) -> LedgerUnavailableError:
         """Put spend into the outbox; the error as its caller gets it."""
         told = copy.copy(error) if isinstance(error, LedgerUnavailableError) else LedgerUnavailableError("")
         sent_us = began_us if isinstance(error, (OutcomeUnknownError, LedgerCorruptError)) else None

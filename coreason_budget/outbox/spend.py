@@ -48,7 +48,7 @@ Pricer = Callable[[Any], Callable[[str | None], int | Priced]]
 
 
 @frozen
-class Spend:
+class Kept:
     """A charge or a settle.
 
     ``usd_nanos`` is None where only the reservation's own record can tell the price; then
@@ -77,7 +77,7 @@ class Spend:
         return self.verb in (CHARGE, CUMULATE, SETTLE) and self.needs <= named.SCHEMA
 
     @classmethod
-    def of(cls, request: Charge | End, now_us: int) -> Spend:
+    def of(cls, request: Charge | End, now_us: int) -> Kept:
         """What to keep of a request."""
         if isinstance(request, Charge):
             amounts = request.amounts
@@ -108,7 +108,7 @@ class Spend:
         cumulative = self.verb == CUMULATE
         return Charge(self.op_id, self.digest, plan, amounts, KEEP_CALLERS_US, self.memo, cumulative)
 
-    def raised(self, waiting: Spend) -> Spend:
+    def raised(self, waiting: Kept) -> Kept:
         """What is to be booked where ``waiting`` waits as the same call: of a cumulative charge the most of both."""
         if self.verb != CUMULATE:
             return waiting
@@ -165,7 +165,7 @@ class Queued:
     body: str
 
     @property
-    def spend(self) -> Spend:
+    def spend(self) -> Kept:
         """What is to be booked.
 
         Raises:
@@ -181,12 +181,12 @@ class Queued:
         return not -HOUR_US <= now_us - self.sent_us <= _SURE_US
 
 
-def encode(spend: Spend) -> str:
+def encode(spend: Kept) -> str:
     """Spend as compact JSON, without its op id."""
     return named.encode(fields_of(spend))
 
 
-def fields_of(spend: Spend) -> dict[str, Any]:
+def fields_of(spend: Kept) -> dict[str, Any]:
     """Spend by name, without its op id."""
     counts = {"u": spend.usd_nanos, "t": spend.tokens, "r": spend.requests}
     fields: dict[str, Any] = {
@@ -205,7 +205,7 @@ def fields_of(spend: Spend) -> dict[str, Any]:
     return fields | (json.loads(spend.more) if spend.more else {})
 
 
-def decode(op_id: str, stored: str) -> Spend:
+def decode(op_id: str, stored: str) -> Kept:
     """Read spend back.
 
     Raises:
@@ -217,14 +217,14 @@ def decode(op_id: str, stored: str) -> Spend:
         raise LedgerCorruptError(f"the outbox's entry of op id {op_id!r} cannot be read: {error}") from error
 
 
-def read_fields(op_id: str, fields: dict[str, Any]) -> Spend:
+def read_fields(op_id: str, fields: dict[str, Any]) -> Kept:
     """Read spend back by its names.
 
     Raises:
         ValueError, KeyError, TypeError, AttributeError: It is none.
     """
     amounts = {name: named.whole(count) for name, count in fields.get("a", {}).items() if name in named.AMOUNTS}
-    return Spend(
+    return Kept(
         named.text(fields["v"]),
         op_id,
         named.text(fields["d"]),

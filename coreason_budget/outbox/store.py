@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from coreason_budget.errors import BudgetError, ConfigError, IdempotencyConflictError, LedgerUnavailableError
 from coreason_budget.ledger import named
 from coreason_budget.model import Amounts
-from coreason_budget.outbox.spend import DOUBTFUL, FAILED, WAITING, Queued, Spend, decode, encode
+from coreason_budget.outbox.spend import DOUBTFUL, FAILED, WAITING, Kept, Queued, decode, encode
 from coreason_budget.storage.migrations import Migration
-from coreason_budget.storage.sqlite_file import Kind, SqliteFile
+from coreason_budget.storage.sqlite_file import FileKind, SqliteFile
 
 # A caller that waits longer than its deadline is better than spend that is lost.
 _PATIENCE_S = 5.0
@@ -81,7 +81,7 @@ class Store:
     """
 
     def __init__(self, path: str | os.PathLike[str], namespace: str, timeout_s: float) -> None:
-        self._file = SqliteFile(path, Kind("outbox", "outbox", named.SCHEMA, _MIGRATIONS, _WRITABLE))
+        self._file = SqliteFile(path, FileKind("outbox", "outbox", named.SCHEMA, _MIGRATIONS, _WRITABLE))
         self.path = self._file.path
         self.namespace = namespace
         self.timeout_s = timeout_s
@@ -131,7 +131,7 @@ class Store:
         with self._read() as connection:
             return {scope: Amounts(*sums) for scope, *sums in connection.execute(statement, (self.namespace, *wanted))}
 
-    def add(self, spend: Spend, now_us: int, sent_us: int | None) -> None:
+    def add(self, spend: Kept, now_us: int, sent_us: int | None) -> None:
         """Keep spend, once for its op id.
 
         Raises:
@@ -158,7 +158,7 @@ class Store:
                 connection.execute(_DROP_PARTS, (self.namespace, id))
                 self._add_parts(connection, id, raised)
 
-    def _add_parts(self, connection: sqlite3.Connection, id: int | None, spend: Spend) -> None:
+    def _add_parts(self, connection: sqlite3.Connection, id: int | None, spend: Kept) -> None:
         counts = (spend.usd_nanos or 0, spend.tokens or 0, spend.requests)
         connection.executemany(_ADD_PART, [(self.namespace, scope, id, *counts) for scope in spend.scopes])
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from coreason_budget.errors import LedgerCorruptError
 from coreason_budget.ledger import named
-from coreason_budget.outbox.spend import Spend, fields_of, read_fields
+from coreason_budget.outbox.spend import Kept, fields_of, read_fields
 from coreason_budget.outbox.store import OutboxBrokenError
 
 try:
@@ -50,7 +50,7 @@ class Underway:
         self._prefix = namespace + _MARK
 
     @contextmanager
-    def keep(self, spend: Spend, now_us: int) -> Iterator[None]:
+    def keep(self, spend: Kept, now_us: int) -> Iterator[None]:
         """Keep spend during the block. Left by an interrupt, it stays: its outcome is not known to anybody."""
         try:
             file = self._write(spend, now_us)
@@ -72,7 +72,7 @@ class Underway:
                 raise
             _remove(str(file.name))
 
-    def orphans(self) -> Iterator[tuple[Spend, int]]:
+    def orphans(self) -> Iterator[tuple[Kept, int]]:
         """Spend whose sender is gone, and since when it may be booked; gone from here once the next is asked for.
 
         Raises:
@@ -95,7 +95,7 @@ class Underway:
                     _log.warning("outbox: %s", error)
                 _remove(path)
 
-    def _write(self, spend: Spend, now_us: int) -> _File | None:
+    def _write(self, spend: Kept, now_us: int) -> _File | None:
         if fcntl is None:
             return None
         file = self._create()
@@ -139,7 +139,7 @@ def _abandoned(path: str) -> Iterator[_File | None]:
         fcntl.flock(file, fcntl.LOCK_UN)
 
 
-def _read(file: _File) -> tuple[Spend, int]:
+def _read(file: _File) -> tuple[Kept, int]:
     """What was kept, and when.
 
     Raises:

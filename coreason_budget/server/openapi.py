@@ -98,10 +98,10 @@ def _query(query: Query | None) -> list[Json]:
 
 def _request(asked: type[Any], types: Schemas) -> Json:
     own = {"type": "object", "description": asked.__doc__, **types.members(asked), "additionalProperties": False}
-    return types.name(asked.__name__, {**own, **_ways(asked.WAYS)})
+    return types.name(asked.__name__, {**own, **_ways(asked.ALTERNATIVES)})
 
 
-def _ways(ways: tuple[declared.Way, ...]) -> Json:
+def _ways(ways: tuple[declared.Alternative, ...]) -> Json:
     """The ways to say a cost: what must be there is no null, and of the other ways there is nothing."""
     options = []
     for way in ways:

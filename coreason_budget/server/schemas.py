@@ -15,7 +15,7 @@ from cattrs.errors import ClassValidationError, ForbiddenExtraKeysError
 from cattrs.gen import make_dict_structure_fn, override
 
 from coreason_budget.calls import CALLS, Call
-from coreason_budget.declared import json_fields, told_of
+from coreason_budget.declared import declarations, json_fields
 from coreason_budget.ids import MAX_TOKENS
 from coreason_budget.inputs import Amount
 from coreason_budget.money import Usd
@@ -46,12 +46,12 @@ def one_way(asked: Call) -> None:
     Raises:
         RequestError: In none, or in several.
     """
-    given = [[name for name in way.fields if getattr(asked, name) is not None] for way in asked.WAYS]
+    given = [[name for name in way.fields if getattr(asked, name) is not None] for way in asked.ALTERNATIVES]
     told = [", ".join(names) for names in given if names]
     if len(told) > 1:
         raise bad_request(f"cost: give either {' or '.join(told)}, not both", field="cost")
-    if not told and asked.WAYS and all(way.fields for way in asked.WAYS):
-        first, *others = [name for way in asked.WAYS for name in way.fields]
+    if not told and asked.ALTERNATIVES and all(way.fields for way in asked.ALTERNATIVES):
+        first, *others = [name for way in asked.ALTERNATIVES for name in way.fields]
         raise bad_request(f"cost: missing; give {first}, or {', '.join(others)}", field="cost")
 
 
@@ -144,6 +144,6 @@ _converter.register_structure_hook(bool, _truth)
 _converter.register_structure_hook_func(lambda wanted: wanted == Amount | None, _amount)
 _converter.register_structure_hook_func(lambda wanted: wanted in (Mapping[str, Any], Mapping[str, str]), _object)
 for _call in CALLS:
-    _others = {one.name: override(omit=True) for one, _ in told_of(_call) if one.name not in json_fields(_call)}
+    _others = {one.name: override(omit=True) for one, _ in declarations(_call) if one.name not in json_fields(_call)}
     _structure: Any = make_dict_structure_fn
     _converter.register_structure_hook(_call, _structure(_call, _converter, _cattrs_forbid_extra_keys=True, **_others))

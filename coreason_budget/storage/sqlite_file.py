@@ -26,7 +26,7 @@ _LONGEST_NAP_S = 0.02
 
 
 @frozen
-class Kind:
+class FileKind:
     """What a file is.
 
     Attributes:
@@ -59,7 +59,7 @@ class SqliteFile:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], kind: Kind, join: Callable[[sqlite3.Connection], None] | None = None
+        self, path: str | os.PathLike[str], kind: FileKind, join: Callable[[sqlite3.Connection], None] | None = None
     ) -> None:
         self.path = Path(path).absolute()
         self._kind = kind

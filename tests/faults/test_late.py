@@ -9,7 +9,7 @@ import pytest
 
 from coreason_budget.errors import LedgerUnavailableError, OutcomeUnknownError
 from coreason_budget.guard import BudgetGuard
-from coreason_budget.ledger.redis.packets import Reader, Snapshot
+from coreason_budget.ledger.redis.packets import Snapshot, Watcher
 from coreason_budget.model import Amounts
 from tests.faults.conftest import CALL, USD
 from tests.faults.faults import Cut, Delay, Late, LostReplies, Stall
@@ -52,14 +52,14 @@ def test_whoever_is_stopped_until_its_deadline_books_nothing(
     """Stopped after it looked, a process would book by an old clock: its window may be over by then."""
     made = pair(proxy, valkey_url, namespace, before, timeout_s=0.4)
     stood = stand(made.near)
-    read = Reader.read
+    read = Watcher.read
 
-    def read_and_stop(reader: Reader, *what: Any) -> Snapshot:
+    def read_and_stop(reader: Watcher, *what: Any) -> Snapshot:
         seen = read(reader, *what)
         time.sleep(0.41)
         return seen
 
-    monkeypatch.setattr(Reader, "read", read_and_stop)
+    monkeypatch.setattr(Watcher, "read", read_and_stop)
     with pytest.raises(LedgerUnavailableError) as caught:
         act(made.far, made.reservation_id)
     assert not isinstance(caught.value, OutcomeUnknownError)

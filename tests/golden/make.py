@@ -17,7 +17,7 @@ from coreason_budget import calls
 from coreason_budget.asked import digest_of
 from coreason_budget.ledger.redis.ledger import RedisLedger
 from coreason_budget.ledger.sqlite.ledger import SqliteLedger
-from coreason_budget.outbox.spend import Spend
+from coreason_budget.outbox.spend import Kept
 from coreason_budget.outbox.underway import Underway
 from coreason_budget.testing import ManualClock
 from tests.fake_redis import connector, fake_server
@@ -38,7 +38,7 @@ def make(place: Path) -> None:
         path = Path(folder) / "spend.outbox"
         scene.queue(path, ManualClock())
         (place / "outbox.sql").write_text(scene.dump_sql(path), encoding="utf-8")
-        spend = Spend("charge", "underway", "digest", ("user/alice", "global"), 5, 0, 1)
+        spend = Kept("charge", "underway", "digest", ("user/alice", "global"), 5, 0, 1)
         with Underway(path, "golden").keep(spend, 1_795_000_000_000_000):
             (file,) = Path(f"{path}.sending").iterdir()
             (place / "underway.json").write_bytes(file.read_bytes())

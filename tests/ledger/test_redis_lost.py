@@ -18,7 +18,7 @@ from coreason_budget.guard import BudgetGuard
 from coreason_budget.ledger.redis import reaper
 from coreason_budget.ledger.redis.client import Link, LinkLostError
 from coreason_budget.ledger.redis.ledger import RedisLedger
-from coreason_budget.ledger.redis.packets import Reader
+from coreason_budget.ledger.redis.packets import Watcher
 from coreason_budget.model import Amounts
 from coreason_budget.testing import ManualClock
 from coreason_budget.testing.kit import ALICE, BOB, USD, guard_on, limit, standing, usd
@@ -120,7 +120,7 @@ def test_a_replay_whose_balances_are_lost_is_unknown(server: FakeServer, monkeyp
         raise LinkLostError("gone")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Reader, "more", lost)
+        patch.setattr(Watcher, "more", lost)
         with pytest.raises(OutcomeUnknownError) as caught:
             guard.charge(ALICE, Amounts(1), idempotency_key="own")
     assert caught.value.op_id == "own"

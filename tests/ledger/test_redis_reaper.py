@@ -13,7 +13,7 @@ from coreason_budget.errors import LedgerCorruptError, LedgerUnavailableError, R
 from coreason_budget.guard import BudgetGuard
 from coreason_budget.ledger.redis.client import Link
 from coreason_budget.ledger.redis.ledger import RedisLedger
-from coreason_budget.ledger.redis.packets import Reader
+from coreason_budget.ledger.redis.packets import Watcher
 from coreason_budget.model import Amounts, Subject
 from coreason_budget.testing import ManualClock
 from coreason_budget.testing.kit import ALICE, BOB, USD, guard_on, limit, standing, usd
@@ -117,16 +117,16 @@ def test_a_replay_that_is_overtaken_tells_of_the_reservation_that_is_there(
     ledger = RedisLedger("redis://nowhere", timeout_s=10, clock=clock, connect=connector(server))
     other = BudgetGuard(ledger, guard.limits)
     made: list[str] = []
-    read = Reader.read
+    read = Watcher.read
 
-    def overtaken(self: Reader, link: Link, op_ids: Sequence[str], *rest: Any) -> Any:
+    def overtaken(self: Watcher, link: Link, op_ids: Sequence[str], *rest: Any) -> Any:
         if self is ledger._reader and rest[1:] and not made:
-            monkeypatch.setattr(Reader, "read", read)
+            monkeypatch.setattr(Watcher, "read", read)
             guard.release(rival.reservation_id)
             made.append(guard.reserve(ALICE, usd(0.5), idempotency_key="over").reservation_id)
         return read(self, link, op_ids, *rest)
 
-    monkeypatch.setattr(Reader, "read", overtaken)
+    monkeypatch.setattr(Watcher, "read", overtaken)
     found = other.reserve(ALICE, usd(0.5), idempotency_key="over")
     assert (made, found.replayed) == ([found.reservation_id], True)
     assert standing(guard, ALICE, "user") == (USD // 2, USD // 2)

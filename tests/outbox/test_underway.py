@@ -11,14 +11,14 @@ from threading import Event, Thread
 import pytest
 
 from coreason_budget import BudgetManager, ConfigError, LedgerCorruptError, LedgerUnavailableError
-from coreason_budget.outbox.spend import Spend
+from coreason_budget.outbox.spend import Kept
 from coreason_budget.outbox.underway import Underway
 from coreason_budget.testing import ManualClock
 from tests.outbox.kit import Flaky, manager, queued, spent, states
 
 pytest.importorskip("fcntl", reason="this system has no locks that die with their process")
 
-SPEND = Spend("charge", "orphan", "digest", ("user/alice", "global"), 3 * 10**9, None, 1)
+SPEND = Kept("charge", "orphan", "digest", ("user/alice", "global"), 3 * 10**9, None, 1)
 
 
 def folder(path: Path) -> Path:

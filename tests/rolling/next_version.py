@@ -22,7 +22,7 @@ from coreason_budget.ledger.redis.ledger import RedisLedger
 from coreason_budget.ledger.redis.packets import Writes
 from coreason_budget.ledger.sqlite import tables
 from coreason_budget.ledger.sqlite.ledger import SqliteLedger
-from coreason_budget.outbox.spend import Spend
+from coreason_budget.outbox.spend import Kept
 
 MORE = json.dumps({"ref": "order 7"})
 EXTENSION_US = 3600 * 1_000_000
@@ -34,9 +34,9 @@ def become() -> None:
     rules.Record = _record  # type: ignore[assignment, misc]
     for place in (tables, codec):
         place.encode_entry = lambda entry: encode_entry(entry)[:-1] + ',"ref":"order 7"}'  # type: ignore[attr-defined]
-    began, kept = Epoch.begin.__func__, Spend.of.__func__  # type: ignore[attr-defined]
+    began, kept = Epoch.begin.__func__, Kept.of.__func__  # type: ignore[attr-defined]
     Epoch.begin = classmethod(lambda cls, *args: evolve(began(cls, *args), more=MORE))  # type: ignore[assignment, method-assign]
-    Spend.of = classmethod(_kept_with_more(kept))  # type: ignore[assignment, method-assign]
+    Kept.of = classmethod(_kept_with_more(kept))  # type: ignore[assignment, method-assign]
 
 
 def _record(*args: Any, **kwargs: Any) -> Record:
@@ -44,8 +44,8 @@ def _record(*args: Any, **kwargs: Any) -> Record:
     return Record(*args, **kwargs, more=json.dumps({"ref": "order 7", "e": entries}))
 
 
-def _kept_with_more(kept: Callable[..., Spend]) -> Callable[..., Spend]:
-    def of(cls: type, request: Charge | End, now_us: int) -> Spend:
+def _kept_with_more(kept: Callable[..., Kept]) -> Callable[..., Kept]:
+    def of(cls: type, request: Charge | End, now_us: int) -> Kept:
         return evolve(kept(cls, request, now_us), more=MORE)
 
     return of

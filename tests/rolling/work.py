@@ -15,7 +15,7 @@ from coreason_budget.ledger.base import Charge
 from coreason_budget.ledger.record import KEEP_CALLERS_US
 from coreason_budget.model import Amounts
 from coreason_budget.outbox import OutboxLedger, Store, open_outbox
-from coreason_budget.outbox.spend import Spend
+from coreason_budget.outbox.spend import Kept
 from coreason_budget.testing.kit import ALICE, BOB, USD, book, guard_on, limit
 from tests.rolling import next_version
 
@@ -100,7 +100,7 @@ def deliver(url: str, namespace: str, path: Path) -> int:
 def leave(path: Path, url: str, namespace: str, verb: str) -> None:
     """Put spend of a verb into the outbox that a newer version alone can deliver."""
     store = Store(path, "rolling", 30)
-    store.add(Spend(verb, "of tomorrow", "digest", ("user/alice",), 1, 0, 1, needs=4, more=next_version.MORE), 1, None)
+    store.add(Kept(verb, "of tomorrow", "digest", ("user/alice",), 1, 0, 1, needs=4, more=next_version.MORE), 1, None)
 
 
 def _charge(guard: BudgetGuard, number: int) -> str:
@@ -119,7 +119,7 @@ def _keep(kept: OutboxLedger, guard: BudgetGuard, key: str) -> None:
     plan = guard.limits.plan(ALICE, Amounts(CHARGE))
     digest = digest_of("charge", {"user_id": "alice", "cost_nanos": CHARGE})
     request = Charge(key, digest, plan, Amounts(CHARGE), KEEP_CALLERS_US)
-    _outcome(lambda: kept.outbox.store.add(Spend.of(request, 1), 1, None))
+    _outcome(lambda: kept.outbox.store.add(Kept.of(request, 1), 1, None))
 
 
 def _outcome(call: Callable[[], Any]) -> str:

@@ -13,13 +13,13 @@ from attrs import evolve
 
 from coreason_budget.errors import ConfigError, LedgerUnavailableError
 from coreason_budget.storage.migrations import Migration
-from coreason_budget.storage.sqlite_file import Kind, SqliteFile
+from coreason_budget.storage.sqlite_file import FileKind, SqliteFile
 
 FIRST = Migration("things", "CREATE TABLE thing (name TEXT NOT NULL) STRICT", readable_by=7)
 TWO_COLUMNS = "ALTER TABLE thing ADD COLUMN size INTEGER NOT NULL DEFAULT 3; INSERT INTO thing VALUES ('box', 4)"
 SIZES = Migration("sizes", TWO_COLUMNS, readable_by=7)
 LOCKED = Migration("locked", "CREATE TABLE lock (name TEXT) STRICT", readable_by=9)
-OLD = Kind("box", "box", 7, (FIRST,), "DELETE FROM thing WHERE FALSE")
+OLD = FileKind("box", "box", 7, (FIRST,), "DELETE FROM thing WHERE FALSE")
 NEW = evolve(OLD, schema=8, migrations=(FIRST, SIZES))
 NEWEST = evolve(OLD, schema=9, migrations=(FIRST, SIZES, LOCKED))
 

@@ -13,10 +13,10 @@ import pytest
 from coreason_budget.errors import ConfigError, LedgerUnavailableError
 from coreason_budget.storage import sqlite_file
 from coreason_budget.storage.migrations import Migration
-from coreason_budget.storage.sqlite_file import Kind, SqliteFile
+from coreason_budget.storage.sqlite_file import FileKind, SqliteFile
 
 FIRST = Migration("things", "CREATE TABLE thing (name TEXT) STRICT", readable_by=7)
-KIND = Kind("box", "box", 7, (FIRST,), "DELETE FROM thing WHERE FALSE")
+KIND = FileKind("box", "box", 7, (FIRST,), "DELETE FROM thing WHERE FALSE")
 COUNT = "SELECT count(*) FROM thing"
 
 

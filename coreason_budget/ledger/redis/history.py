@@ -12,13 +12,13 @@ from coreason_budget.ledger.redis.client import Link
 from coreason_budget.ledger.redis.codec import NOTE, Command, Keys, pack, standing, time_of, transaction
 from coreason_budget.ledger.redis.epoch import RedisEpoch
 from coreason_budget.ledger.redis.operation import Operation, Operations
-from coreason_budget.ledger.redis.packets import Reader
+from coreason_budget.ledger.redis.packets import Watcher
 
 
 class History:
     """Reads in short packets: Redis is never held up for longer than a page takes."""
 
-    def __init__(self, keys: Keys, epoch: RedisEpoch, reader: Reader, operations: Operations) -> None:
+    def __init__(self, keys: Keys, epoch: RedisEpoch, reader: Watcher, operations: Operations) -> None:
         self._keys = keys
         self._epoch = epoch
         self._reader = reader

@@ -25,7 +25,7 @@ from coreason_budget.ledger.redis.codec import Keys
 from coreason_budget.ledger.redis.epoch import RedisEpoch
 from coreason_budget.ledger.redis.history import History
 from coreason_budget.ledger.redis.operation import Operation, Operations
-from coreason_budget.ledger.redis.packets import Reader, Snapshot, Writes, open_copies
+from coreason_budget.ledger.redis.packets import Snapshot, Watcher, Writes, open_copies
 from coreason_budget.model import Account, Entry, Plan
 
 _T = TypeVar("_T")
@@ -70,7 +70,7 @@ class RedisLedger:
         self._epoch = RedisEpoch(
             self._keys, timezone, lambda us: self._keys.note(JournalEntry(clock(us), "begin")), allow_eviction
         )
-        self._reader = Reader(self._keys, self._epoch, clock)
+        self._reader = Watcher(self._keys, self._epoch, clock)
         self._operations = Operations(self._client, self._epoch, timeout_s)
         self._history = History(self._keys, self._epoch, self._reader, self._operations)
 

@@ -1,4 +1,4 @@
-"""The two packets of an operation: `Reader.read` watches and reads, `Writes` is one transaction."""
+"""The two packets of an operation: `Watcher.read` watches and reads, `Writes` is one transaction."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Snapshot:
     has_lapsed: bool
 
 
-class Reader:
+class Watcher:
     """Reads one namespace by the ledger's clock."""
 
     def __init__(self, keys: Keys, epoch: RedisEpoch, clock: Clock) -> None:

@@ -7,12 +7,12 @@ from coreason_budget.ledger.journal import undo_of
 from coreason_budget.ledger.record import OPEN, Record
 from coreason_budget.ledger.redis.client import Link
 from coreason_budget.ledger.redis.codec import Keys
-from coreason_budget.ledger.redis.packets import Reader, Writes, open_copies
+from coreason_budget.ledger.redis.packets import Watcher, Writes, open_copies
 
 _BATCH = 100
 
 
-def reap(link: Link, keys: Keys, reader: Reader, now_us: int) -> bool:
+def reap(link: Link, keys: Keys, reader: Watcher, now_us: int) -> bool:
     """End a batch of what has lapsed, all or nothing; tell if there was any.
 
     A reservation whose copies say that it never had room is undone, and never charged.

@@ -18,7 +18,7 @@ from coreason_budget.ledger.serial import SerialLedger
 from coreason_budget.ledger.sqlite.epoch import SqliteEpoch
 from coreason_budget.ledger.sqlite.tables import MIGRATIONS, WRITABLE, SqliteTransaction
 from coreason_budget.model import Plan
-from coreason_budget.storage.sqlite_file import JOURNAL_MODE, Kind, SqliteFile
+from coreason_budget.storage.sqlite_file import JOURNAL_MODE, FileKind, SqliteFile
 
 
 class SqliteLedger(SerialLedger):
@@ -51,7 +51,7 @@ class SqliteLedger(SerialLedger):
         clock: Clock = int,
         journal_length: int = JOURNAL_LENGTH,
     ) -> None:
-        kind = Kind("ledger", "ledger_url", named.SCHEMA, MIGRATIONS, WRITABLE, is_replaceable=True)
+        kind = FileKind("ledger", "ledger_url", named.SCHEMA, MIGRATIONS, WRITABLE, is_replaceable=True)
         self._file = SqliteFile(path, kind, self._join)
         self.path = self._file.path
         self._namespace = namespace

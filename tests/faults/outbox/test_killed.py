@@ -14,7 +14,7 @@ import pytest
 from attrs import evolve
 
 from coreason_budget import BudgetManager, LedgerUnavailableError
-from coreason_budget.outbox.spend import Spend
+from coreason_budget.outbox.spend import Kept
 from coreason_budget.outbox.underway import Underway
 from tests.faults.faults import TRANSACTION, Cut
 from tests.faults.outbox.kit import KEYS, Place, Say, in_killed_child, needs_fork, places
@@ -138,12 +138,12 @@ def test_killed_while_it_is_delivered_nothing_is_lost_or_doubled(tmp_path: Path,
 @pytest.mark.timeout(scaled(120, 1800))
 def test_an_outbox_with_fresh_op_ids_doubles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The naive control: the proof above finds it out."""
-    honest = Spend.charge
+    honest = Kept.charge
 
-    def naive(spend: Spend, limits: Any) -> Any:
+    def naive(spend: Kept, limits: Any) -> Any:
         return evolve(honest(spend, limits), op_id=secrets.token_hex(16))
 
-    monkeypatch.setattr(Spend, "charge", naive)
+    monkeypatch.setattr(Kept, "charge", naive)
     _, wrong = killed_deliveries(tmp_path, f"sqlite:///{tmp_path}/budget.db", STRIDE)
     assert any(found > len(KEYS) for found in wrong)
 
