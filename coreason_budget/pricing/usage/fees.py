@@ -107,7 +107,7 @@ def _listed(output: Any, tools: Fields) -> Counter[str]:
     for index, item in enumerate(items_of(output, "output")):
         fields = fields_of(item)
         kind = word(fields.get("type"))
-        if kind == "web_search_call" and is_absent(tools.get("web_search")):
+        if kind == "web_search_call" and is_absent(fields_of(tools.get("web_search")).get("num_requests")):
             found["web_search"] += word(fields_of(fields.get("action")).get("type")) in ("", "search")
         elif kind == "server_tool_use" and word(fields.get("name")) == "web_search":
             found["web_search"] += 1
@@ -117,7 +117,7 @@ def _listed(output: Any, tools: Fields) -> Counter[str]:
             containers.add(fields.get("container_id") or index)
         elif kind == "shell_call" and _is_hosted(environment := fields_of(fields.get("environment"))):
             containers.add(environment.get("container_id") or index)
-        elif kind == "image_generation_call" and is_absent(tools.get("image_gen")):
+        elif kind == "image_generation_call" and not fields_of(tools.get("image_gen")):
             _refuse(kind, "made by an image model of its own; pass cost=, or a Usage with its price")
         elif kind.endswith("_call") and kind not in _UNBILLED | _COUNTED:
             _refuse(kind, "a tool that is not known, and may have a fee; pass cost=, or a Usage")

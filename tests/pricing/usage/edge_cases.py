@@ -96,6 +96,13 @@ ROWS: list[tuple[str, Any, str, str]] = [
         "0.06425",
     ),
     ("gemini, pictures", _grounded(imageSearchQueries=["a"]), "gemini-2.5-pro", "0.03925"),
+    # and 10 a thousand for a search, of which nothing says that it is not billed
+    (
+        "openai, a search without its number",
+        {**_response({"type": "web_search_call"}), "tool_usage": {"web_search": {"num_requests": None}}},
+        "gpt-5",
+        "0.01225",
+    ),
     # and 0.03 for a container of 1 GB, which code and shell share; 0.12 for one of 4 GB
     ("openai, a shell of its own", _response(_HOSTED, _CODE), "gpt-5", "0.03225"),
     ("openai, a shell of the caller's", _response({**_HOSTED, "environment": {"type": "local"}}), "gpt-5", "0.00225"),
@@ -147,5 +154,10 @@ REFUSED: list[tuple[Any, str, str]] = [
     ),
     ({**_ANTHROPIC, "output_tokens_details": {"thinking_tokens": 301}}, _CLAUDE, "^thinking_tokens: 301"),
     ({**_OPENAI, "input_tokens_details": [{"cached_tokens": 600}]}, "gpt-5", "input_tokens_details: list where"),
+    (
+        {**_response({"type": "image_generation_call"}), "tool_usage": {"image_gen": {}}},
+        "gpt-5",
+        "image_generation_call",
+    ),
     (_response(_CODE, memory="8g"), "gpt-5", "memory_limit: a container of '8g'"),
 ]
