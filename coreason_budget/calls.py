@@ -44,7 +44,7 @@ def _unless_standard(service: str | None) -> str | None:
 
 
 _FLAG: dict[str, Any] = {"content": None, "validator": is_flag}
-_NO_USAGE = 'an OpenAI stream tells its usage only with stream_options={"include_usage": True}'
+NO_USAGE = 'an OpenAI stream tells its usage only with stream_options={"include_usage": True}'
 _NANOS = {"content": "cost_nanos", "read": "cost_nanos"}
 
 
@@ -195,7 +195,7 @@ class _Spent(_Booking):
         """
         told = not (self.cost is None and self.input_tokens is None and self.output_tokens is None)
         if told == (self.usage is not None):
-            hint = "" if told else f" ({_NO_USAGE})"
+            hint = "" if told else f" ({NO_USAGE})"
             raise InvalidAmountError(f"cost: give a cost, a usage, or token counts{hint}", field="cost")
         return None if self.usage is None else self._report
 

@@ -14,7 +14,7 @@ import cattrs
 from cattrs.errors import ClassValidationError, ForbiddenExtraKeysError
 from cattrs.gen import make_dict_structure_fn, override
 
-from coreason_budget.calls import CALLS, Call
+from coreason_budget.calls import CALLS, NO_USAGE, Call, Settle
 from coreason_budget.declared import declarations, json_fields
 from coreason_budget.ids import MAX_TOKENS
 from coreason_budget.inputs import Amount
@@ -52,7 +52,9 @@ def one_way(asked: Call) -> None:
         raise bad_request(f"cost: give either {' or '.join(told)}, not both", field="cost")
     if not told and asked.ALTERNATIVES and all(way.fields for way in asked.ALTERNATIVES):
         first, *others = [name for way in asked.ALTERNATIVES for name in way.fields]
-        raise bad_request(f"cost: missing; give {first}, or {', '.join(others)}", field="cost")
+        hint = f" ({NO_USAGE})" if "usage" in others else ""
+        held = "; what is held stays held until it is settled, released, or lapses" if isinstance(asked, Settle) else ""
+        raise bad_request(f"cost: missing; give {first}, or {', '.join(others)}{hint}{held}", field="cost")
 
 
 def model_named(model: str | None) -> str:

@@ -338,6 +338,15 @@ def test_spend_and_settle_take_the_whole_answer(post: Post, said: dict[str, Any]
     assert (settled.status_code, settled.json["cost_usd"]) == (200, cost_usd)
 
 
+def test_a_settle_without_its_usage_says_how_to_get_one_and_what_becomes_of_the_hold(post: Post) -> None:
+    """A stream tells none unless it is asked to."""
+    held = post("/reserve", {"user_id": "alice", "cost": 1}).json["reservation_id"]
+    said = post("/settle", {"reservation_id": held, "usage": None}).json["detail"]
+    assert "include_usage" in said
+    assert "stays held until it is settled" in said
+    assert "stays held" not in post("/spend", {"user_id": "alice", "usage": None}).json["detail"]
+
+
 @pytest.mark.parametrize(
     ("said", "field"),
     [
