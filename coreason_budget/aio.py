@@ -97,7 +97,8 @@ class BudgetManager(Awaiting[manager.BudgetManager]):
     release = awaited(manager.BudgetManager.release, carry_through)
     correct = awaited(manager.BudgetManager.correct, carry_through)
     lapse = awaited(manager.BudgetManager.lapse, carry_through)
-    usage = awaited(manager.BudgetManager.usage)
+    balances = awaited(manager.BudgetManager.balances)
+    usage = balances
 
     acting_for = staticmethod(acting_for)
     bind = staticmethod(bind)

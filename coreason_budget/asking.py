@@ -94,12 +94,20 @@ class Asking:
             return 0
         return costs.affordable(self.pricing, balances, model, input_tokens, wish)
 
-    def usage(
+    def balances(
         self,
         user_id: str | None = None,
         project_id: str | None = None,
         model: str | None = None,
         tags: Tags | None = None,
     ) -> tuple[Balance, ...]:
-        """Where every account of these scopes and of the whole stands."""
+        """Where every account of these scopes and of the whole stands, narrowest scope first.
+
+        Raises:
+            InvalidIdError: A bad id or tag; names it.
+            LedgerUnavailableError: The ledger did not answer.
+        """
         return self.guard.usage(self._verbs.named(Subject.of(user_id, project_id, model, tags)))
+
+    usage = balances
+    """The same, under the name of the command and of the HTTP call; not a provider's usage."""

@@ -75,7 +75,12 @@ def test_every_route_with_a_body_is_a_verb() -> None:
     """A new one has to say which method it stands for."""
     assert {name for name, route in ROUTES.items() if route.asks is not None} == set(VERBS)
     assert "usage" in cli.commands
-    assert hasattr(BudgetManager, "usage")
+
+
+@pytest.mark.parametrize("manager", [BudgetManager, aio.BudgetManager])
+def test_balances_are_found_under_both_names(manager: Any) -> None:
+    """A provider's usage is another thing; the command and the HTTP call are called so all the same."""
+    assert manager.usage is manager.balances
 
 
 # What a guard, and what a client of the simulation, calls a verb that has another name there.
