@@ -178,6 +178,8 @@ def _choose(told: _Counts, habits: Habits, maker: Maker | None, written: int) ->
     if not options:
         _refuse_parts(told, cached if all(cache.in_whole for cache in habits.cache) else 0)
     if not has_total:
+        if habits.needs_total:
+            _refuse_open(told, cached, options)
         return (*options[0], 0)
     unshared = told["total"] - _sum(told)
     fitting = [
@@ -190,6 +192,13 @@ def _choose(told: _Counts, habits: Habits, maker: Maker | None, written: int) ->
     if fitting:
         return (*fitting[0], 0)
     return _unlisted(told, habits, maker, cached, options)
+
+
+def _refuse_open(told: _Counts, cached: int, options: list[Option]) -> None:
+    """Refuse a usage without the total that would tell which of its counts contain others."""
+    if len({(cached and cache.in_whole, told["reasoning"] and at.in_whole) for cache, at in options}) > 1:
+        problem = "total_tokens: missing; it tells whether cache and reasoning are part of the counts beside them"
+        raise InvalidAmountError(problem, field="total_tokens")
 
 
 def _refuse_doubt(told: _Counts, inside: set[bool]) -> None:

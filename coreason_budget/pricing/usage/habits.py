@@ -61,6 +61,7 @@ class Habits:
             open: names of a framework that passes on what each provider counts.
         untold_ttl: How long writes are kept of which nobody tells: ``written_5m`` or ``written_1h``.
         rest_is_reasoning: What only the total tells is reasoning, where the model's maker counts it beside.
+        needs_total: Its total is always told; without one nothing is made of what may stand inside or beside.
         reads_only: The prompt is all that is told: of embeddings and reranks, which write nothing.
         outgrows_split: Writes may be more than their split: of what came on top nobody knows the time.
         doubts: Where the maker counts the cache beside the input, and its total fits a cache inside as well, the
@@ -80,4 +81,5 @@ class Habits:
     doubts: bool = False
     of: Mapping[str, Habits] = Factory(dict)
     loses_writes: Literal["", "beside", "inside"] = ""
+    needs_total: bool = False
     reads_only: bool = False

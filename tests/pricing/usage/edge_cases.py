@@ -110,6 +110,16 @@ ROWS: list[tuple[str, Any, str, str]] = [
 ]
 REFUSED: list[tuple[Any, str, str]] = [
     ([_START, _DELTA, _START, _DELTA], _CLAUDE, "several streams"),
+    (
+        {"prompt_tokens": 2750, "completion_tokens": 300, "cached_prompt_tokens": 2000, "successful_requests": 1},
+        _CLAUDE,
+        "total_tokens: missing",
+    ),
+    (
+        {"input_tokens": 1000, "output_tokens": 300, "output_token_details": {"reasoning": 200}},
+        "gemini-2.5-pro",
+        "total_tokens: missing",
+    ),
     (_agent(sonnet=100, haiku=500), _CLAUDE, "modelUsage: its inputTokens are 600, where usage has 100"),
     ([_START], _CLAUDE, "before its message_delta"),
     (_DELTA, _CLAUDE, "the output alone"),

@@ -32,8 +32,9 @@ METRICS = Family(
     Habits(
         cache=_CACHE,
         reasoning=(INSIDE, BESIDE, APART),
+        needs_total=True,
         # Its total is prompt and completion, also where the provider counts reasoning beside them.
-        of={"xai": Habits(cache=_CACHE, reasoning=(BESIDE, APART))},
+        of={"xai": Habits(cache=_CACHE, reasoning=(BESIDE, APART), needs_total=True)},
     ),
     needs=(("prompt_tokens",), ("completion_tokens",)),
     is_it=_is_metrics,

@@ -66,9 +66,10 @@ def _parts(family: Family, fields: Fields, told: Told, service: str) -> tuple[Pa
     if rest["prompt"] < 0 or rest["output"] < 0:
         raise InvalidAmountError("input_token_details: a tier has more than the whole", field="input_token_details")
     is_sum = any(rest.values()) or len(found) > 1
+    requests = None if is_sum else 1
     whole = family.part(told, service)
     return tuple(
-        evolve(whole, counts=counts, service=tier, requests=None if is_sum else 1)
+        evolve(whole, counts={**counts, "total": counts["prompt"] + counts["output"]}, service=tier, requests=requests)
         for tier, counts in ((service, rest), *found.items())
         if any(counts.values())
     )
@@ -99,7 +100,7 @@ USAGE = Family(
     ("input_token_details", "output_token_details"),
     _TABLE,
     # The total of Claude by Bedrock's InvokeModel leaves the cache out.
-    Habits(cache=(INSIDE, LEFT_OUT), reasoning=(INSIDE, BESIDE)),
+    Habits(cache=(INSIDE, LEFT_OUT), reasoning=(INSIDE, BESIDE), needs_total=True),
     needs=(("input_tokens",), ("output_tokens",)),
     is_it=_is_metadata,
     parts=_parts,
