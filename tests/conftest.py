@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import socket
@@ -12,6 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+
+def pytest_collection_finish() -> None:
+    """Keep modules and tests out of every later look for garbage: a test that collects its own looks at that alone."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -281,6 +281,7 @@ def compare(written: Any, real: Any, made: dict[str, str], name: str = "") -> No
         assert MOMENT.sub("MOMENT", str(written)) == MOMENT.sub("MOMENT", str(real))
 
 
+@pytest.mark.slow
 def test_the_command_line_examples_work() -> None:
     """On a ledger that somebody has used, they run and exit with 0."""
     BudgetManager().record_spend("user_123", 1)

@@ -23,6 +23,7 @@ def budget(request: pytest.FixtureRequest) -> aio.BudgetManager:
     )
 
 
+@pytest.mark.slow
 def test_no_call_of_many_tasks_is_lost(budget: aio.BudgetManager) -> None:
     """Each reserves, settles for less and books on top; the sum is exact, and nothing is left reserved."""
 

@@ -28,6 +28,8 @@ from coreason_budget.testing import ManualClock
 from coreason_budget.testing.kit import guard_on, limit
 from tests.scale import scaled
 
+pytestmark = pytest.mark.slow
+
 USERS = st.sampled_from(["ann", "ben"])
 LIMITS = {"user": 100, "global": 150}
 AMOUNTS = st.integers(0, 90)

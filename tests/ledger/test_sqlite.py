@@ -459,6 +459,7 @@ def test_reservations_are_found_by_index(path: Path, statement: str, index: str)
     assert "TEMP B-TREE" in _plan(path, naive), "the control"
 
 
+@pytest.mark.slow
 def test_reservations_come_once_each_over_pages_of_one_moment(path: Path) -> None:
     """Many that lapse at the same time are told apart by their op ids, those that lapsed after those that are open."""
     clock = ManualClock()

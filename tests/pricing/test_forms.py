@@ -142,6 +142,7 @@ def test_a_form_never_chooses_another_price_for_a_fine_tune() -> None:
     )
 
 
+@pytest.mark.slow
 def test_every_spelling_of_every_model_has_one_canonical_id() -> None:
     """Over the table and the forms: what an id of the table means in any form is that model.
 

@@ -19,7 +19,7 @@ from coreason_budget.testing.kit import ALICE, BOB, guard_on, standing
 from tests.rolling import work
 from tests.rolling.work import CHARGE, KEYS, LIMITS, ROOM, Outcomes
 
-pytestmark = pytest.mark.processes
+pytestmark = [pytest.mark.processes, pytest.mark.slow]
 every_ledger = pytest.mark.parametrize("kind", ["sqlite", pytest.param("redis", marks=pytest.mark.redis)])
 TOGETHER = multiprocessing.get_context("spawn")
 

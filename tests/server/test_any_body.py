@@ -6,6 +6,7 @@ import json
 from typing import Any
 from urllib.parse import quote
 
+import pytest
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 from coreason_budget.testing import ManualClock
 from tests.scale import scaled
 from tests.server.conftest import Post
+
+pytestmark = pytest.mark.slow
 
 FIELDS = (
     "user_id", "project_id", "model", "tags", "cost", "estimated_cost", "input_tokens", "output_tokens",

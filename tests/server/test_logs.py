@@ -75,6 +75,7 @@ def test_a_path_that_cannot_be_written_is_a_config_error(tmp_path: Path, path: s
     assert error.value.field == "log_path"
 
 
+@pytest.mark.slow
 @pytest.mark.processes
 def test_several_processes_rotate_one_file_and_lose_nothing(tmp_path: Path) -> None:
     """Every event of 4 writers is there once and whole, over all rotations."""

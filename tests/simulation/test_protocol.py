@@ -19,7 +19,7 @@ from tests.simulation.acts import charge, correct, end, in_turn, life, once, rea
 from tests.simulation.scene import ACCOUNTS_LAST_US, ANY, Limits, Scene
 from tests.simulation.world import Found, World
 
-pytestmark = pytest.mark.timeout(scaled(120, 7200))
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(scaled(120, 7200))]
 
 _A, _B, _C = reserve("a", 6), reserve("b", 6), reserve("c", 4)
 _HELD = once("h", 6)

@@ -22,6 +22,8 @@ from tests.faults.proxy import proxied
 from tests.outbox.kit import DEAD, queued, spent, states
 from tests.scale import scaled
 
+pytestmark = pytest.mark.slow
+
 # Primes, so that the points fall on every kind of line.
 FINE_STRIDE = scaled(19, 1)
 STRIDE = scaled(43, 1)

@@ -73,6 +73,7 @@ def test_the_bundled_files_are_kept_to_the_letter() -> None:
         assert head + models + "".join(block.text for block in read_blocks(text, path.name)) == text
 
 
+@pytest.mark.slow
 def test_written_text_reads_as_the_same_price() -> None:
     """Every entry of the table, written anew, has the same prices: tiers, services and histories too."""
     head = "schema: 1\nprovider: p\nsource: https://example.com\nchecked: 2026-11-24\nmodels:\n"

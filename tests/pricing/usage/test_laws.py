@@ -12,6 +12,8 @@ from coreason_budget.errors import BudgetError
 from coreason_budget.pricing import PricingEngine
 from tests.pricing.usage.cases import CASES, Case
 
+pytestmark = pytest.mark.slow
+
 ENGINE = PricingEngine()
 Path = tuple[Any, ...]
 

@@ -242,6 +242,7 @@ ANYTHING = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=500)
 @given(ANYTHING, st.sampled_from(EXAMPLES), st.data())
 def test_any_usage_is_read_or_refused(garbage: Any, example: Any, data: st.DataObject) -> None:
