@@ -28,6 +28,11 @@ _REASONS = (
 )  # fmt: skip
 
 
+def _tells_a_usage(case: schemathesis.Case) -> bool:
+    # Any object is one to the schema, and its own fields are named by what is wrong with them.
+    return isinstance(case.body, dict) and case.body.get("usage") is not None
+
+
 class Described:
     """A service, the schema that it gives of itself, and what it answered by operation and mode."""
 
@@ -63,7 +68,7 @@ class Described:
         mode = self.count(case, response.status_code)
         overlooked = [negative_data_rejection] if _is_allowed_as_sent(response.request.url) else []
         case.validate_response(response, excluded_checks=overlooked)
-        if response.status_code == 400 and mode == "positive":
+        if response.status_code == 400 and mode == "positive" and not _tells_a_usage(case):
             assert any(reason in response.json()["detail"] for reason in _REASONS), response.text
 
     def count(self, case: schemathesis.Case, status: int) -> str:
